@@ -17,6 +17,7 @@ import java.util.Objects;
  *     longer than a record may be. Such bytes are published as UNPARSED whatever they look like.
  * @param observed when the bytes were read
  */
+@SuppressWarnings("ArrayRecordComponent") // not copied, see above
 public record TrailRecord(
     String trail, long position, byte[] raw, boolean whole, Instant observed) {
   /** Checks the arguments. */
