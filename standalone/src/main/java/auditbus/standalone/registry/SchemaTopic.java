@@ -87,6 +87,8 @@ final class SchemaTopic implements AutoCloseable {
       Map<String, Object> reading = new HashMap<>(common);
       reading.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
       reading.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+      // A fetch that waits for more at the broker holds up the question for the end behind it.
+      reading.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 5);
       consumer =
           new KafkaConsumer<>(reading, new ByteArrayDeserializer(), new ByteArrayDeserializer());
       consumer.assign(List.of(PARTITION));
