@@ -31,7 +31,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whatever a trail holds: nothing throws, every byte is in exactly one event, raw is exact. */
 class DamageTest {
-  private static final int ROUNDS = Integer.getInteger("damage.rounds", 2_000);
+  private static final int ROUNDS = Integer.getInteger("damage.rounds", 1_000);
 
   static List<Path> all() {
     return Samples.all();
