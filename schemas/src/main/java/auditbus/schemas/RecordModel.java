@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.schemas;
+
+import java.util.ArrayList;
+import java.util.Collection;
+import org.apache.avro.Schema;
+import org.apache.avro.data.TimeConversions;
+import org.apache.avro.specific.SpecificData;
+
+/**
+ * How generated records are made when they are read: times as {@link java.time.Instant}, lists as
+ * plain lists.
+ *
+ * <p>Avro's own lists compare their elements with a model that knows no times, and throw where an
+ * element has an optional one: two equal {@code ShutdownAttribution}s could not be compared. Its
+ * faster reader makes no others, so it stays off.
+ *
+ * <p>Thread-safe once made.
+ */
+final class RecordModel extends SpecificData {
+  static final RecordModel INSTANCE = new RecordModel();
+
+  private RecordModel() {
+    super(RecordModel.class.getClassLoader());
+    addLogicalTypeConversion(new TimeConversions.TimestampMicrosConversion());
+    setFastReaderEnabled(false);
+  }
+
+  @Override
+  public Object newArray(Object old, int size, Schema schema) {
+    return old instanceof Collection ? super.newArray(old, size, schema) : new ArrayList<>(size);
+  }
+}
