@@ -108,6 +108,7 @@ final class Report {
     for (TrailTally trail : found.waiting()) {
       lines.add("trail " + trail.id() + " is not verified: no " + collected.file(trail));
     }
+    lines.addAll(found.faulty());
     for (Gap gap : counts.openGaps()) {
       lines.add(line(gap));
     }

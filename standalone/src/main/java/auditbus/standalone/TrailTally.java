@@ -40,12 +40,12 @@ record TrailTally(TrailId id, Optional<TrailState> state, long arrived, Optional
   /** Whether its agent said that nothing more will come. */
   boolean closed() {
     return state
-        .map(TrailState::getState)
         .filter(
-            status ->
-                status == TrailStatus.TERMINATED
-                    || status == TrailStatus.CRASH_RECOVERED
-                    || status == TrailStatus.DROPPED)
+            said ->
+                said.getState() == TrailStatus.TERMINATED
+                    || said.getState() == TrailStatus.CRASH_RECOVERED
+                    || (said.getState() == TrailStatus.DROPPED
+                        && !said.getName().endsWith(".not_terminated")))
         .isPresent();
   }
 }

@@ -93,7 +93,7 @@ final class CatchupTest {
           List.of(new SourceProgress("auditd", known, acked, 1, Optional.empty(), done)),
           done,
           new TopicsReader.Read(Tally.Counts.NONE, Map.of(PARTITION, position)),
-          new CollectedTrails.Found(0, 0, waiting),
+          new CollectedTrails.Found(0, 0, waiting, List.of()),
           failure);
     }
 
