@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
+import auditbus.agent.trail.TrailName;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.StringWriter;
@@ -15,6 +16,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -36,8 +38,6 @@ record Inputs(List<InputSource> sources, List<String> notes) {
   /** Where audit daemons keep their logs. */
   static final Path SYSTEM = Path.of("/var/log/audit");
 
-  private static final Pattern TRAIL =
-      Pattern.compile("\\d{14}(~\\d+)?\\.(not_terminated|crash_recovery|\\d{14})");
   private static final Pattern AUDIT_LOG = Pattern.compile("audit\\.log(\\.\\d+)?");
 
   private static final List<String> SAMPLES =
@@ -79,7 +79,7 @@ record Inputs(List<InputSource> sources, List<String> notes) {
       return list(directory).stream()
           .anyMatch(
               file ->
-                  (AUDIT_LOG.matcher(name(file)).matches() || TRAIL.matcher(name(file)).matches())
+                  (isAuditLog(file) || isTrail(file))
                       && Files.isReadable(file)
                       && size(file) > 0);
     } catch (IOException unreadable) {
@@ -104,6 +104,14 @@ record Inputs(List<InputSource> sources, List<String> notes) {
     try (Stream<Path> entries = Files.list(directory)) {
       return entries.filter(Files::isRegularFile).sorted().toList();
     }
+  }
+
+  private static boolean isTrail(Path file) {
+    return TrailName.parse(name(file)).isPresent();
+  }
+
+  private static boolean isAuditLog(Path file) {
+    return AUDIT_LOG.matcher(name(file)).matches();
   }
 
   private static String name(Path path) {
@@ -171,7 +179,7 @@ record Inputs(List<InputSource> sources, List<String> notes) {
       if (size(file) == 0) {
         throw new StartException("input " + file + " is empty: there is nothing to distribute");
       }
-      if (TRAIL.matcher(name(file)).matches()) {
+      if (isTrail(file)) {
         source(
             name(file.getParent() == null ? file : file.getParent()), "trails", file, size(file));
       } else {
@@ -187,8 +195,8 @@ record Inputs(List<InputSource> sources, List<String> notes) {
         throw new StartException(
             "input " + directory + " is not readable: run as a user who may read it", e);
       }
-      List<Path> trails = matching(files, TRAIL);
-      List<Path> logs = matching(files, AUDIT_LOG);
+      List<Path> trails = matching(files, Inputs::isTrail);
+      List<Path> logs = matching(files, Inputs::isAuditLog);
       List<Path> others =
           files.stream()
               .filter(file -> name(file).endsWith(".log") && !logs.contains(file))
@@ -266,8 +274,8 @@ record Inputs(List<InputSource> sources, List<String> notes) {
       sources.add(new InputSource(name, type, path, bytes));
     }
 
-    private static List<Path> matching(List<Path> files, Pattern pattern) {
-      return files.stream().filter(file -> pattern.matcher(name(file)).matches()).toList();
+    private static List<Path> matching(List<Path> files, Predicate<Path> kind) {
+      return files.stream().filter(kind).toList();
     }
 
     private static boolean parentReadable(Path path) {
@@ -278,7 +286,7 @@ record Inputs(List<InputSource> sources, List<String> notes) {
 
     private static String baseName(Path file) {
       String name = name(file);
-      if (AUDIT_LOG.matcher(name).matches()) {
+      if (isAuditLog(file)) {
         return "auditd";
       }
       return name.endsWith(".log") ? name.substring(0, name.length() - ".log".length()) : name;

@@ -19,7 +19,7 @@ final class InputsTest {
   void directoryOfTrails_isOneSource() throws Exception {
     Path directory = Files.createDirectory(temporary.resolve("Trails of A"));
     file(directory, "20261120104500.20261120110000");
-    file(directory, "20261120110000~2.not_terminated");
+    file(directory, "20261120110000.not_terminated");
     file(directory, "current");
 
     Inputs inputs = inputs(directory);
