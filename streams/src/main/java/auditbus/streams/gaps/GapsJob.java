@@ -12,7 +12,6 @@ import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
-import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.Topology;
@@ -38,7 +37,7 @@ public final class GapsJob implements Job {
       new ConfigDef()
           .define(
               GRACE,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               10_000L,
               Range.atLeast(0),
               Importance.HIGH,
@@ -46,7 +45,7 @@ public final class GapsJob implements Job {
                   + " missing of it is proven missing.")
           .define(
               PUBLISH_INTERVAL,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               1000L,
               Range.atLeast(0),
               Importance.MEDIUM,
@@ -54,7 +53,7 @@ public final class GapsJob implements Job {
                   + " at once.")
           .define(
               KEEP,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               7 * DAY_MS,
               Range.atLeast(1),
               Importance.MEDIUM,
@@ -62,14 +61,14 @@ public final class GapsJob implements Job {
                   + " record, so that bytes sent again raise no gap.")
           .define(
               KEEP_INCOMPLETE,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               90 * DAY_MS,
               Range.atLeast(1),
               Importance.LOW,
               "The same for a trail that is open or has a gap; later bytes no longer close the gap.")
           .define(
               MAX_RANGES,
-              Type.INT,
+              ConfigDef.Type.INT,
               10_000,
               Range.atLeast(2),
               Importance.LOW,
@@ -93,19 +92,19 @@ public final class GapsJob implements Job {
         .addSource(
             "events",
             new ByteArrayDeserializer(),
-            config.serde(AuditEvent.class).deserializer(),
+            config.<AuditEvent>serde().deserializer(),
             Topics.EVENTS.topic())
         .addSource(
             "trails",
             new ByteArrayDeserializer(),
-            config.serde(TrailState.class).deserializer(),
+            config.<TrailState>serde().deserializer(),
             Topics.TRAILS.topic())
         .addProcessor("gaps", new GapsSupplier(settings), "events", "trails")
         .addSink(
             "sink",
             Topics.GAPS.topic(),
             new StringSerializer(),
-            config.serde(Gap.class).serializer(),
+            config.<Gap>serde().serializer(),
             new HostPartitioner<Gap>(Gap::getHost),
             "gaps");
   }

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.streams.job;
 
+import auditbus.schemas.AvroSerde;
+import auditbus.schemas.SchemaRegistryClient;
+import auditbus.schemas.SchemaRegistryConfig;
 import auditbus.schemas.Topics;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
@@ -16,7 +20,6 @@ import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
-import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.processor.UsePartitionTimeOnInvalidTimestamp;
@@ -44,26 +47,26 @@ public final class JobConfig {
       new ConfigDef()
           .define(
               StreamsConfig.BOOTSTRAP_SERVERS_CONFIG,
-              Type.LIST,
+              ConfigDef.Type.LIST,
               "localhost:9092",
               Importance.HIGH,
               "Brokers to begin with, host:port.")
           .define(
               StreamsConfig.STATE_DIR_CONFIG,
-              Type.STRING,
+              ConfigDef.Type.STRING,
               "/var/lib/auditbus/streams",
               Importance.HIGH,
               "Directory of the jobs' state. What is lost there is read back from Kafka.")
           .define(
               StreamsConfig.NUM_STREAM_THREADS_CONFIG,
-              Type.INT,
+              ConfigDef.Type.INT,
               1,
               Range.atLeast(1),
               Importance.MEDIUM,
               "Threads of each job; one thread does many hosts.")
           .define(
               StreamsConfig.COMMIT_INTERVAL_MS_CONFIG,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               500L,
               Range.atLeast(1),
               Importance.MEDIUM,
@@ -71,54 +74,49 @@ public final class JobConfig {
                   + " is written to its changelog.")
           .define(
               StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               16L * 1024 * 1024,
               Range.atLeast(0),
               Importance.MEDIUM,
               "Bytes of each job's write cache. With 0 every event writes a changelog record.")
           .define(
               RESTART_BACKOFF,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               1000L,
               Range.atLeast(1),
               Importance.LOW,
               "Milliseconds before the first restart of a job's thread that died; doubles with each.")
           .define(
               RESTART_BACKOFF_MAX,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               30_000L,
               Range.atLeast(1),
               Importance.LOW,
               "Most milliseconds before a restart.")
           .define(
               CLOSE_TIMEOUT,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               30_000L,
               Range.atLeast(0),
               Importance.LOW,
               "Milliseconds a job may take to stop; what it had not committed is done again.");
 
-  /** Makes the serde of one topic's values. */
-  @FunctionalInterface
-  public interface Serdes {
-    /** A serde for values of the type, configured with the given properties. */
-    <T extends SpecificRecord> Serde<T> of(Class<T> type, Map<String, ?> properties);
-  }
-
   private final Map<String, Object> properties;
   private final AbstractConfig common;
-  private final Serdes serdes;
+  private final SchemaRegistryClient registry;
 
   /**
-   * Reads the settings with serdes of the caller's.
+   * Reads the settings; connects to nothing.
    *
-   * @param properties settings by name, values as text or in their own type
-   * @throws org.apache.kafka.common.config.ConfigException naming a setting that is wrong
+   * @param properties settings by name, values as text or in their own type; {@code
+   *     schema.registry.url} must be among them
+   * @throws org.apache.kafka.common.config.ConfigException naming a setting that is missing or
+   *     wrong
    */
-  public JobConfig(Map<String, ?> properties, Serdes serdes) {
-    this.properties = java.util.Collections.unmodifiableMap(new TreeMap<>(properties));
+  public JobConfig(Map<String, ?> properties) {
+    this.properties = Collections.unmodifiableMap(new TreeMap<>(properties));
     this.common = new AbstractConfig(TABLE, this.properties, false);
-    this.serdes = serdes;
+    this.registry = new SchemaRegistryClient(this.properties);
   }
 
   /** The settings all jobs share, with types, defaults and docs; a copy. */
@@ -140,16 +138,19 @@ public final class JobConfig {
     return new AbstractConfig(table, properties, false);
   }
 
-  /** A serde for values of the type. The caller closes it, or hands it to a topology. */
-  public <T extends SpecificRecord> Serde<T> serde(Class<T> type) {
-    return serdes.of(type, properties);
+  /** A serde of an auditbus topic's values; all share one registry client. */
+  public <T extends SpecificRecord> Serde<T> serde() {
+    return new AvroSerde<>(
+        registry,
+        new SchemaRegistryConfig(properties).getBoolean(SchemaRegistryConfig.AUTO_REGISTER),
+        false);
   }
 
-  /** Names that no one knows: neither this table, nor the jobs', nor Kafka. */
-  public Set<String> unknown(Collection<? extends Job> jobs, Collection<String> others) {
+  /** Names that no one knows: neither this table, nor the jobs', the registry client or Kafka. */
+  public Set<String> unknown(Collection<? extends Job> jobs) {
     Set<String> known = new TreeSet<>(TABLE.names());
     jobs.forEach(job -> known.addAll(job.settings().names()));
-    known.addAll(others);
+    known.addAll(SchemaRegistryConfig.definition().names());
     known.addAll(StreamsConfig.configDef().names());
     known.addAll(ConsumerConfig.configNames());
     known.addAll(ProducerConfig.configNames());

@@ -44,7 +44,7 @@ sealed interface Fact {
       long position,
       Set<String> sources,
       long arrivedMs) {
-    Stamp {
+    public Stamp {
       sources = new TreeSet<>(sources);
     }
 
@@ -97,7 +97,7 @@ sealed interface Fact {
 
   /** A successful call that sent a signal which may end a process: SYSCALL and OBJ_PID records. */
   record Kill(Stamp stamp, int signal, Actor sender, List<Target> targets) implements Fact {
-    Kill {
+    public Kill {
       targets = List.copyOf(targets);
     }
 
@@ -123,7 +123,7 @@ sealed interface Fact {
    * @param signalInfo what the kernel told the daemon about who sent the signal
    */
   record Stop(Stamp stamp, String marker, String daemon, Actor signalInfo) implements Fact {
-    Stop {
+    public Stop {
       Objects.requireNonNull(marker, "marker");
     }
   }

@@ -10,7 +10,6 @@ import auditbus.streams.job.JobConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
-import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.Topology;
@@ -30,14 +29,14 @@ public final class ShutdownJob implements Job {
       new ConfigDef()
           .define(
               WINDOW,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               60_000L,
               Range.atLeast(1),
               Importance.MEDIUM,
               "Most milliseconds of event time between a signal and the stop it explains.")
           .define(
               GRACE,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               5000L,
               Range.atLeast(0),
               Importance.HIGH,
@@ -45,7 +44,7 @@ public final class ShutdownJob implements Job {
                   + " evidence before a stop is published; later evidence updates it. 0: at once.")
           .define(
               KEEP,
-              Type.LONG,
+              ConfigDef.Type.LONG,
               24 * 60 * 60 * 1000L,
               Range.atLeast(1),
               Importance.LOW,
@@ -68,14 +67,14 @@ public final class ShutdownJob implements Job {
         .addSource(
             "events",
             new ByteArrayDeserializer(),
-            config.serde(AuditEvent.class).deserializer(),
+            config.<AuditEvent>serde().deserializer(),
             Topics.EVENTS.topic())
         .addProcessor("shutdown", new ShutdownSupplier(config.read(SETTINGS)), "events")
         .addSink(
             "sink",
             Topics.SHUTDOWNS.topic(),
             new StringSerializer(),
-            config.serde(ShutdownAttribution.class).serializer(),
+            config.<ShutdownAttribution>serde().serializer(),
             new HostPartitioner<ShutdownAttribution>(ShutdownAttribution::getHost),
             "shutdown");
   }
