@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import java.io.PrintStream;
@@ -103,7 +104,8 @@ final class Display {
                 eventsPerSecond));
     if (bytesPerSecond > 0) {
       line.append(
-          String.format(Locale.ROOT, ", %,.0f s left", Math.ceil((known - acked) / bytesPerSecond)));
+          String.format(
+              Locale.ROOT, ", %,.0f s left", Math.ceil((known - acked) / bytesPerSecond)));
     }
     return line.toString();
   }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import java.util.Collection;
@@ -6,7 +7,6 @@ import java.util.Map;
 import java.util.concurrent.ExecutionException;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsOptions;
 import org.apache.kafka.clients.admin.ListOffsetsOptions;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -55,8 +55,7 @@ final class GroupLag {
     try {
       committed =
           admin
-              .listConsumerGroupOffsets(
-                  group, new ListConsumerGroupOffsetsOptions().requireStable(true))
+              .listConsumerGroupOffsets(group)
               .partitionsToOffsetAndMetadata()
               .get();
     } catch (ExecutionException e) {

@@ -79,9 +79,7 @@ record Inputs(List<InputSource> sources, List<String> notes) {
       return list(directory).stream()
           .anyMatch(
               file ->
-                  (isAuditLog(file) || isTrail(file))
-                      && Files.isReadable(file)
-                      && size(file) > 0);
+                  (isAuditLog(file) || isTrail(file)) && Files.isReadable(file) && size(file) > 0);
     } catch (IOException unreadable) {
       return false;
     }

@@ -36,6 +36,7 @@ final class RotatingLog extends OutputStream {
    */
   static void install(Path file, long maxBytes) throws IOException {
     System.setErr(new PrintStream(new RotatingLog(file, maxBytes), true, StandardCharsets.UTF_8));
+    setting("defaultLogLevel", "info");
     setting("showDateTime", "true");
     setting("dateTimeFormat", "yyyy-MM-dd'T'HH:mm:ss.SSSXXX");
     setting("showThreadName", "true");

@@ -1,10 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import auditbus.agent.Agent;
 import auditbus.agent.AgentConfig;
 import auditbus.agent.AgentProgress;
 import auditbus.schemas.SchemaRegistryClient;
-import auditbus.schemas.TopicAdmin;
 import auditbus.schemas.Topics;
 import auditbus.standalone.registry.EmbeddedRegistry;
 import auditbus.streams.gaps.GapsJob;
@@ -47,7 +47,11 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
    * @param once whether the trails end where they end now
    */
   record Settings(
-      List<InputSource> sources, Optional<String> host, int kafkaPort, int registryPort, boolean once) {
+      List<InputSource> sources,
+      Optional<String> host,
+      int kafkaPort,
+      int registryPort,
+      boolean once) {
     Settings {
       sources = List.copyOf(sources);
     }
@@ -77,6 +81,7 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
   private URI registry;
   private TopicsReader reader;
   private EmbeddedConnect connect;
+  private JobRunner jobs;
   private Agent agent;
   private GroupLag lag;
   private String host;
@@ -201,6 +206,12 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
         Stream.<Optional<String>>of(
                 connect.failure(),
                 reader.failure().map(e -> "the tally of the topics ended: " + e),
+                jobs.state().values().stream()
+                    .filter(job -> !job.running())
+                    .flatMap(
+                        job -> job.lastError().map(e -> "job " + job.job() + ": " + e).stream())
+                    .findFirst(),
+                progress.publishing().map(why -> "publishing: " + why),
                 agent.died().map(e -> "the agent stopped: " + e))
             .flatMap(Optional::stream)
             .findFirst();
@@ -269,7 +280,22 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
   }
 
   private void createTopics(Admin admin) throws InterruptedException, IOException {
-    TOPICS
+    java.util.List<org.apache.kafka.clients.admin.NewTopic> all =
+        Topics.names().stream()
+            .map(n -> new org.apache.kafka.clients.admin.NewTopic(n, 4, (short) 1))
+            .toList();
+    for (org.apache.kafka.clients.admin.NewTopic t : all) {
+      for (Topics k : Topics.values()) {
+        if (k.topic().equals(t.name())) {
+          t.configs(k.settings());
+        }
+      }
+      try {
+        admin.createTopics(List.of(t)).all().get();
+      } catch (java.util.concurrent.ExecutionException e) {
+        LOG.info("{}", e.toString());
+      }
+    }
   }
 
   private void openJobs() {
@@ -282,7 +308,11 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
     config.put("commit.interval.ms", 200);
     // After a kill the broker waits as long for the group members that are gone.
     config.put("consumer.session.timeout.ms", 6000);
-    JobRunner jobs = add("jobs", new JobRunner(List.of(new GapsJob(), new ShutdownJob()), JOBCONFIG));
+    config.put("gaps.grace.ms", 2000);
+    jobs =
+        add(
+            "jobs",
+            new JobRunner(List.of(new GapsJob(), new ShutdownJob()), new JobConfig(config)));
     jobs.start();
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import java.io.IOException;
@@ -9,8 +10,6 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -63,7 +62,8 @@ final class StandaloneCommand implements Callable<Integer> {
       names = "--kafka-port",
       paramLabel = "N",
       defaultValue = "9092",
-      description = "Port of the broker on the loopback interface, 0 for any free one (default: ${DEFAULT-VALUE}).")
+      description =
+          "Port of the broker on the loopback interface, 0 for any free one (default: ${DEFAULT-VALUE}).")
   private int kafkaPort;
 
   @Option(
@@ -132,7 +132,8 @@ final class StandaloneCommand implements Callable<Integer> {
         return 0;
       }
       Greeting.lines(directory, standalone, found).forEach(out::println);
-      Display display = new Display(out, Boolean.getBoolean("auditbus.terminal"), System.nanoTime());
+      Display display =
+          new Display(out, Boolean.getBoolean("auditbus.terminal"), System.nanoTime());
       return once ? untilThrough(standalone, display) : untilStopped(standalone, display);
     }
   }
@@ -195,7 +196,10 @@ final class StandaloneCommand implements Callable<Integer> {
                 state.sources().stream()
                     .flatMap(
                         source ->
-                            source.error().map(why -> "source " + source.name() + ": " + why).stream())
+                            source
+                                .error()
+                                .map(why -> "source " + source.name() + ": " + why)
+                                .stream())
                     .findFirst());
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -66,9 +67,7 @@ final class TallyTest {
 
     assertThat(tally.counts().trails())
         .extracting(trail -> trail.id().trail(), TrailTally::arrived)
-        .containsExactly(
-            tuple("20261120120000", 10L),
-            tuple("20261120130000", 10L));
+        .containsExactly(tuple("20261120120000", 10L), tuple("20261120130000", 10L));
   }
 
   @Test

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import auditbus.schemas.AuditEvent;
@@ -78,8 +79,7 @@ final class TestTopics {
         .setTrail(TRAIL)
         .setEpoch(1)
         .setState(status)
-        .setName(
-            TRAIL + (status == TrailStatus.TERMINATED ? ".20261120130000" : ".not_terminated"))
+        .setName(TRAIL + (status == TrailStatus.TERMINATED ? ".20261120130000" : ".not_terminated"))
         .setSize(size)
         .setAt(NOON)
         .build();
@@ -110,7 +110,8 @@ final class TestTopics {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(out, null);
     try {
-      new SpecificDatumWriter<SpecificRecord>(value.getSchema(), SpecificData.getForClass(value.getClass()))
+      new SpecificDatumWriter<SpecificRecord>(
+              value.getSchema(), SpecificData.getForClass(value.getClass()))
           .write(value, encoder);
       encoder.flush();
     } catch (IOException e) {
