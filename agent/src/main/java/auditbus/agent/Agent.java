@@ -49,16 +49,25 @@ public final class Agent implements AutoCloseable {
     }
     Path directory = config.stateDir();
     Files.createDirectories(
-        directory, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        directory,
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
     lock = Optional.of(lock(directory.resolve("lock")));
     Checkpoint checkpoint = Checkpoint.load(directory.resolve("checkpoint"));
     AvroSerializer<SpecificRecord> serializer = new AvroSerializer<>();
     serializer.configure(config.registrySettings(), false);
     Publisher publisher =
         new Publisher(
-            config.host(), config.sources().size(), config.maxInFlightBytes(), serializer,
-            () -> new KafkaProducer<>(config.producerSettings(), new ByteArraySerializer(), new ByteArraySerializer()));
-    Distribution loop = new Distribution(config, facts, checkpoint, publisher, InstantSource.system());
+            config.host(),
+            config.sources().size(),
+            config.maxInFlightBytes(),
+            serializer,
+            () ->
+                new KafkaProducer<>(
+                    config.producerSettings(),
+                    new ByteArraySerializer(),
+                    new ByteArraySerializer()));
+    Distribution loop =
+        new Distribution(config, facts, checkpoint, publisher, InstantSource.system());
     Thread runner = new Thread(loop, "distribution");
     runner.setUncaughtExceptionHandler((dead, cause) -> died = Optional.of(cause));
     distribution = Optional.of(loop);
@@ -124,7 +133,8 @@ public final class Agent implements AutoCloseable {
   }
 
   private static FileChannel lock(Path file) throws IOException {
-    FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+    FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
     try {
       FileLock taken = channel.tryLock();
       if (taken != null) {
@@ -134,6 +144,7 @@ public final class Agent implements AutoCloseable {
       // taken by this very process
     }
     channel.close();
-    throw new IOException("state.dir " + file.getParent() + " is in use by another agent (" + file + " is locked)");
+    throw new IOException(
+        "state.dir " + file.getParent() + " is in use by another agent (" + file + " is locked)");
   }
 }

@@ -37,7 +37,14 @@ public final class AgentConfig {
   private static final Pattern HOST = Pattern.compile("[a-z0-9_][a-z0-9._-]{0,252}");
   private static final Pattern SOURCE = Pattern.compile("[a-z0-9][a-z0-9._-]{0,63}");
   private static final List<String> PASSED_ON =
-      List.of("producer.", "security.", "ssl.", "sasl.", "schema.registry.", "basic.auth.", "bearer.auth.");
+      List.of(
+          "producer.",
+          "security.",
+          "ssl.",
+          "sasl.",
+          "schema.registry.",
+          "basic.auth.",
+          "bearer.auth.");
 
   private static final ConfigDef DEFINITION =
       new ConfigDef()
@@ -66,7 +73,10 @@ public final class AgentConfig {
               Importance.HIGH,
               "Directory of the checkpoint; one agent at a time.")
           .define(
-              "auto.register.schemas", ConfigDef.Type.BOOLEAN, true, Importance.MEDIUM,
+              "auto.register.schemas",
+              ConfigDef.Type.BOOLEAN,
+              true,
+              Importance.MEDIUM,
               "Whether schemas the registry lacks are registered; if false a missing one is an error.")
           .define(
               "once",

@@ -31,9 +31,9 @@ import org.slf4j.LoggerFactory;
 /**
  * The distribution loop: trails to topics.
  *
- * <p>One thread reads, decodes, sends, takes acknowledgements, writes the checkpoint and makes heartbeats. Each step does
- * bounded work. A failure of publishing has one answer: give the producer up, go back to what is acknowledged, open a new
- * one after a pause of 0.1 to 5 s.
+ * <p>One thread reads, decodes, sends, takes acknowledgements, writes the checkpoint and makes
+ * heartbeats. Each step does bounded work. A failure of publishing has one answer: give the
+ * producer up, go back to what is acknowledged, open a new one after a pause of 0.1 to 5 s.
  */
 final class Distribution implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(Distribution.class);
@@ -62,7 +62,11 @@ final class Distribution implements Runnable {
   private boolean dirty;
 
   Distribution(
-      AgentConfig config, HostFacts facts, Checkpoint checkpoint, Publisher publisher, InstantSource clock) {
+      AgentConfig config,
+      HostFacts facts,
+      Checkpoint checkpoint,
+      Publisher publisher,
+      InstantSource clock) {
     this.config = config;
     this.facts = facts;
     this.publisher = publisher;
@@ -83,19 +87,29 @@ final class Distribution implements Runnable {
       Optional<Checkpoint.SourceMark> mark = checkpoint.source(source.name());
       TrailSource trails =
           switch (source.type()) {
-            case TRAILS -> TrailSource.directory(source.name(), source.path(), config.once(), clock, mark);
-            case AUDITLOG -> TrailSource.rotatedLog(source.name(), source.path(), config.once(), clock, mark);
+            case TRAILS ->
+                TrailSource.directory(source.name(), source.path(), config.once(), clock, mark);
+            case AUDITLOG ->
+                TrailSource.rotatedLog(source.name(), source.path(), config.once(), clock, mark);
           };
       // A trail on disk may be of any boot: the boot id is left to what is captured live.
       Origin origin = new Origin(config.host(), source.name(), Optional.empty(), epoch);
       Limits usual = Limits.defaults();
       Limits limits =
           new Limits(
-              config.eventDistanceBytes(), config.eventTimeout(), usual.maxOpenEvents(), usual.maxOpenBytes());
+              config.eventDistanceBytes(),
+              config.eventTimeout(),
+              usual.maxOpenEvents(),
+              usual.maxOpenBytes());
       made.add(
           new Lane(
-              made.size(), source, trails, () -> new AuparseDecoder(origin, limits, System::nanoTime), System::nanoTime,
-              config.scanInterval(), config.once()));
+              made.size(),
+              source,
+              trails,
+              () -> new AuparseDecoder(origin, limits, System::nanoTime),
+              System::nanoTime,
+              config.scanInterval(),
+              config.once()));
     }
     return made;
   }
@@ -177,7 +191,10 @@ final class Distribution implements Runnable {
     heartbeatsInFlight = 0;
     progress = snapshot();
     pauseMs = Math.min(MAX_PAUSE_MS, Math.max(100, pauseMs * 2));
-    long until = System.nanoTime() + Duration.ofMillis(pauseMs / 2 + ThreadLocalRandom.current().nextLong(pauseMs / 2 + 1)).toNanos();
+    long until =
+        System.nanoTime()
+            + Duration.ofMillis(pauseMs / 2 + ThreadLocalRandom.current().nextLong(pauseMs / 2 + 1))
+                .toNanos();
     while (!stopping && System.nanoTime() < until) {
       Thread.sleep(Duration.ofMillis(20)); // a pause that a stop may cut short
     }
@@ -216,9 +233,11 @@ final class Distribution implements Runnable {
 
   private void store() {
     try {
-      new Checkpoint(epoch, lanes.stream().map(lane -> lane.trails().mark()).toList()).store(checkpointFile);
+      new Checkpoint(epoch, lanes.stream().map(lane -> lane.trails().mark()).toList())
+          .store(checkpointFile);
     } catch (IOException e) {
-      throw new UncheckedIOException("checkpoint " + checkpointFile + " cannot be written: " + e.getMessage(), e);
+      throw new UncheckedIOException(
+          "checkpoint " + checkpointFile + " cannot be written: " + e.getMessage(), e);
     }
   }
 
@@ -273,7 +292,8 @@ final class Distribution implements Runnable {
   }
 
   private AgentProgress snapshot() {
-    return new AgentProgress(epoch, config.once() && isDone(), failure, lanes.stream().map(Lane::progress).toList());
+    return new AgentProgress(
+        epoch, config.once() && isDone(), failure, lanes.stream().map(Lane::progress).toList());
   }
 
   private static Instant micros(Instant time) {

@@ -26,7 +26,10 @@ public final class Main {
 
   private Main() {}
 
-  /** Runs the command line and exits with its code: 0 done, 1 failed, 2 wrong usage or configuration. */
+  /**
+   * Runs the command line and exits with its code: 0 done, 1 failed, 2 wrong usage or
+   * configuration.
+   */
   public static void main(String[] args) {
     System.exit(commandLine().execute(args));
   }
@@ -43,7 +46,7 @@ public final class Main {
   }
 
   /** What every command reads. */
-  private abstract static class Configured {
+  abstract static class Configured {
     @Option(
         names = "--config",
         paramLabel = "FILE",
@@ -60,27 +63,34 @@ public final class Main {
       try {
         return AgentConfig.read(file, overrides);
       } catch (java.nio.file.NoSuchFileException e) {
-        throw new ConfigException("configuration " + file + " does not exist: name one with --config, or set keys with -D");
+        throw new ConfigException(
+            "configuration "
+                + file
+                + " does not exist: name one with --config, or set keys with -D");
       }
     }
   }
 
-  @Command(name = "run", description = "Runs the agent until it is stopped, or with once=true until all is acknowledged.")
+  @Command(
+      name = "run",
+      description =
+          "Runs the agent until it is stopped, or with once=true until all is acknowledged.")
   static final class Run extends Configured implements Callable<Integer> {
     @Override
     public Integer call() throws IOException, InterruptedException {
       AtomicBoolean stopped = new AtomicBoolean();
       Thread main = Thread.currentThread();
-      try (Agent agent = new Agent(config())) {
-        Runtime.getRuntime()
-            .addShutdownHook(
-                new Thread(
-                    () -> {
-                      stopped.set(true);
-                      agent.close();
-                      main.interrupt();
-                    },
-                    "stop"));
+      Agent agent = new Agent(config());
+      Runtime.getRuntime()
+          .addShutdownHook(
+              new Thread(
+                  () -> {
+                    stopped.set(true);
+                    agent.close();
+                    main.interrupt();
+                  },
+                  "stop"));
+      try {
         agent.start();
         while (!agent.awaitEnd(Duration.ofSeconds(1)) && !stopped.get()) {
           // until it ends, or a signal stops it
@@ -91,11 +101,15 @@ public final class Main {
           return 0;
         }
         throw e;
+      } finally {
+        agent.close();
       }
     }
   }
 
-  @Command(name = "check", description = "Checks a configuration and what it names, and says what it would do.")
+  @Command(
+      name = "check",
+      description = "Checks a configuration and what it names, and says what it would do.")
   static final class Check extends Configured implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
@@ -106,8 +120,15 @@ public final class Main {
         boolean readable = Files.isReadable(source.path());
         unreadable += readable ? 0 : 1;
         System.out.println(
-            "source " + source.name() + ": " + source.type().word() + " " + source.path()
-                + (readable ? "" : Files.exists(source.path()) ? ": may not be read" : ": does not exist"));
+            "source "
+                + source.name()
+                + ": "
+                + source.type().word()
+                + " "
+                + source.path()
+                + (readable
+                    ? ""
+                    : Files.exists(source.path()) ? ": may not be read" : ": does not exist"));
       }
       return unreadable == 0 ? 0 : FAILED;
     }
