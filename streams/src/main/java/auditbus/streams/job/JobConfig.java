@@ -166,7 +166,7 @@ public final class JobConfig {
   }
 
   /** What Kafka Streams runs the job with. */
-  Properties streams(String job) {
+  public Properties streams(String job) {
     Properties streams = new Properties();
     streams.putAll(properties);
     TABLE.names().stream()
@@ -184,6 +184,7 @@ public final class JobConfig {
         StreamsConfig.DEFAULT_TIMESTAMP_EXTRACTOR_CLASS_CONFIG,
         UsePartitionTimeOnInvalidTimestamp.class);
     streams.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, SmallRocksDb.class);
+    streams.put("processing.exception.handler.global.enabled", true);
     streams.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
     return streams;
   }
