@@ -29,6 +29,9 @@ final class Arguments {
   /** A record of at least this many bytes may have been followed by another. */
   private static final int FULL_RECORD_BYTES = 7_000;
 
+  /** Hex digits of an argument that took more than one fetch. */
+  private static final int FETCH_DIGITS = 2 * 7_500;
+
   private static final int WHOLE = -1;
 
   /** One {@code aN=} or {@code aN[i]=}: where its text stands and in which record. */
@@ -154,7 +157,7 @@ final class Arguments {
       found += part.to - part.from;
     }
     long declared = lengths.getOrDefault(argument, -1L);
-    while (declared > found && (declared & 1) == 0) {
+    while (declared > found && found >= FETCH_DIGITS && (declared & 1) == 0) {
       declared /= 2;
     }
     return declared == found;

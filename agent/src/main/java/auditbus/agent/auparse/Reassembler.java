@@ -18,13 +18,13 @@ import java.util.List;
  * <ul>
  *   <li>it has at least as many PATH records as items= says (one fewer for mq_open, whose directory
  *       the kernel counts and hides),
- *   <li>its EXECVE records hold what argc= says,
- *   <li>it does not only consist of records that add to another, such as PATH or EOE.
+ *   <li>its EXECVE records hold what argc= says.
  * </ul>
  *
- * An event closed by distance or time is complete under the same conditions if it has no SYSCALL
- * record: a lone LOGIN, AVC or ANOM_ABEND, an io_uring operation, has no end mark to wait for. With
- * a SYSCALL it is not. An event closed for want of room is not, unless its PROCTITLE was there.
+ * An event closed by distance or time is complete under the same conditions only where it had no
+ * end mark to wait for: no SYSCALL, and something else than records that add to another, such as
+ * PATH. That is a lone LOGIN, AVC or ANOM_ABEND, and an io_uring operation. With a SYSCALL it is
+ * not. An event closed for want of room is not, unless its PROCTITLE was there.
  *
  * <p>Bounded by {@link Limits}; what must go is the event idle longest. Not thread-safe.
  */
@@ -206,11 +206,12 @@ final class Reassembler {
         hidden = true;
       }
     }
+    boolean hadNoEndMark = !call && !fragment;
     boolean ended =
         event.titled
             || cause == Cause.END
             || cause == Cause.FLUSH
-            || (cause == Cause.IDLE && !call);
-    return ended && !fragment && paths + (hidden ? 1 : 0) >= items && Arguments.addUp(records);
+            || (cause == Cause.IDLE && hadNoEndMark);
+    return ended && paths + (hidden ? 1 : 0) >= items && Arguments.addUp(records);
   }
 }
