@@ -13,11 +13,13 @@ import java.time.Instant;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestOutputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.test.TestRecord;
@@ -47,7 +49,10 @@ public final class Drive<V extends SpecificRecord> implements AutoCloseable {
     all.put("state.dir", stateDir.toString());
     JobConfig config = new JobConfig(all);
     serde = config.serde();
-    driver = new TopologyTestDriver(job.topology(config), config.streams(job.name()), WALL);
+    Properties properties = config.streams(job.name());
+    // The driver drops a dead letter of an unreadable record if its mock producer is transactional.
+    properties.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.AT_LEAST_ONCE);
+    driver = new TopologyTestDriver(job.topology(config), properties, WALL);
     output =
         driver.createOutputTopic(
             topic.topic(), new StringDeserializer(), config.<V>serde().deserializer());
