@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFileAttributeView;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -131,7 +132,7 @@ final class TrailSinkConfig extends AbstractConfig {
    */
   void checkTopics() {
     Map<String, String> all = originalsStrings();
-    Set<String> wanted = Set.of(eventsTopic(), trailsTopic());
+    Set<String> wanted = new TreeSet<>(List.of(eventsTopic(), trailsTopic()));
     if (wanted.size() != 2) {
       throw new ConfigException(EVENTS_TOPIC, eventsTopic(), "is the same as " + TRAILS_TOPIC);
     }
@@ -146,7 +147,7 @@ final class TrailSinkConfig extends AbstractConfig {
           "The trail sink needs both of its topics and no other: set "
               + SinkTask.TOPICS_CONFIG
               + "="
-              + String.join(",", new TreeSet<>(wanted))
+              + String.join(",", wanted)
               + " and no "
               + SinkTask.TOPICS_REGEX_CONFIG
               + ", found "

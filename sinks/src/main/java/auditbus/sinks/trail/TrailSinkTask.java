@@ -320,7 +320,7 @@ public final class TrailSinkTask extends SinkTask {
     long refused = counters.recordsRefused.incrementAndGet();
     if (reporter.isPresent()) {
       // The worker waits for it before it commits the record's offset.
-      Future<Void> unused = reporter.get().report(record, e);
+      Future<Void> _ = reporter.get().report(record, e);
     } else if (refused <= 10 || refused % 1000 == 0) {
       LOG.error(
           "Record {} refused and skipped ({} so far); to keep such records set"
