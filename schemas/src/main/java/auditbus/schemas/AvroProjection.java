@@ -5,7 +5,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
-import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericRecord;
@@ -41,6 +40,7 @@ public final class AvroProjection {
    * @param topic named in errors
    * @throws SerializationException if the value is not in Confluent's wire format, or not of a
    *     schema that has the wanted fields
+   * @throws SchemaRegistryException if the registry could not be asked
    */
   public GenericRecord read(String topic, byte[] value) {
     if (value == null
@@ -63,7 +63,11 @@ public final class AvroProjection {
                   value.length - AvroSerializer.HEADER_BYTES,
                   decoder);
       return reader(id).read(null, decoder);
-    } catch (IOException | AvroRuntimeException | SchemaRegistryException e) {
+    } catch (IOException | RuntimeException e) {
+      if (SchemaRegistryException.isRetriable(e)) {
+        // That the registry is away says nothing against the value.
+        throw (RuntimeException) e;
+      }
       throw new SerializationException(
           "cannot read a value of topic "
               + topic

@@ -53,11 +53,7 @@ final class GroupLag {
   long of(String group, Map<TopicPartition, Long> ends) throws InterruptedException {
     Map<TopicPartition, OffsetAndMetadata> committed;
     try {
-      committed =
-          admin
-              .listConsumerGroupOffsets(group)
-              .partitionsToOffsetAndMetadata()
-              .get();
+      committed = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
     } catch (ExecutionException e) {
       if (!(e.getCause() instanceof GroupIdNotFoundException)) {
         throw new IllegalStateException("cannot ask Kafka for group " + group, e.getCause());

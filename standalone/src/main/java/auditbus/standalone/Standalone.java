@@ -5,6 +5,7 @@ import auditbus.agent.Agent;
 import auditbus.agent.AgentConfig;
 import auditbus.agent.AgentProgress;
 import auditbus.schemas.SchemaRegistryClient;
+import auditbus.schemas.TopicAdmin;
 import auditbus.schemas.Topics;
 import auditbus.standalone.registry.EmbeddedRegistry;
 import auditbus.streams.gaps.GapsJob;
@@ -37,6 +38,9 @@ import org.slf4j.LoggerFactory;
 final class Standalone implements Catchup.Parts, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Standalone.class);
   private static final String SINK = "auditbus-trails";
+
+  /** One host is one partition's work; more than a few partitions only cost memory here. */
+  private static final int PARTITIONS = 4;
 
   /**
    * What a standalone is started with.
@@ -117,7 +121,7 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
     }
     Admin admin = add("admin client", Admin.create(client()));
     lag = new GroupLag(admin);
-    createTopics(admin);
+    new TopicAdmin(admin).create(PARTITIONS, 1);
     SchemaRegistryClient schemas = new SchemaRegistryClient(registrySettings());
     for (Topics topic : Topics.values()) {
       schemas.register(topic.subject(), topic.schema());
@@ -276,25 +280,6 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
       return AgentConfig.of(config);
     } catch (ConfigException e) {
       throw new StartException(e.getMessage(), e);
-    }
-  }
-
-  private void createTopics(Admin admin) throws InterruptedException, IOException {
-    java.util.List<org.apache.kafka.clients.admin.NewTopic> all =
-        Topics.names().stream()
-            .map(n -> new org.apache.kafka.clients.admin.NewTopic(n, 4, (short) 1))
-            .toList();
-    for (org.apache.kafka.clients.admin.NewTopic t : all) {
-      for (Topics k : Topics.values()) {
-        if (k.topic().equals(t.name())) {
-          t.configs(k.settings());
-        }
-      }
-      try {
-        admin.createTopics(List.of(t)).all().get();
-      } catch (java.util.concurrent.ExecutionException e) {
-        LOG.info("{}", e.toString());
-      }
     }
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import java.io.File;
@@ -110,8 +111,7 @@ final class ChildProcess implements AutoCloseable {
     if (!process.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
       throw new AssertionError(command + " did not end within " + timeout + "\n" + said());
     }
-    return new Ended(
-        process.exitValue(), out(), Files.readString(err, StandardCharsets.UTF_8));
+    return new Ended(process.exitValue(), out(), Files.readString(err, StandardCharsets.UTF_8));
   }
 
   private String said() throws IOException {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -52,7 +53,16 @@ final class LauncherIT {
   }
 
   private ChildProcess.Ended run(String... arguments) throws Exception {
-    List<String> command = new ArrayList<>(List.of("env", "-u", "JAVA_HOME", "-u", "AUDITBUS_JAVA_HOME", "HOME=/nowhere", "./auditbus"));
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                "env",
+                "-u",
+                "JAVA_HOME",
+                "-u",
+                "AUDITBUS_JAVA_HOME",
+                "HOME=/nowhere",
+                "./auditbus"));
     command.addAll(List.of(arguments));
     try (ChildProcess child = ChildProcess.exec(scratch, command)) {
       return child.await(Duration.ofSeconds(20));

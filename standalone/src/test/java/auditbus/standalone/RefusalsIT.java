@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -67,8 +68,7 @@ final class RefusalsIT {
           standalone("--input", log.toString(), "--kafka-port", port));
       assertRefused(
           "port " + port + " for the schema registry cannot be used",
-          standalone(
-              "--input", log.toString(), "--kafka-port", "0", "--registry-port", port));
+          standalone("--input", log.toString(), "--kafka-port", "0", "--registry-port", port));
     }
   }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
@@ -30,14 +31,12 @@ final class StandaloneIT {
     assertThat(ended.code()).isZero();
     try (var files = Files.list(samples)) {
       for (Path sample : files.toList()) {
-        String source =
-            sample.getFileName().toString().replaceAll("\\.log$", "").replace('.', '-');
+        String source = sample.getFileName().toString().replaceAll("\\.log$", "").replace('.', '-');
         assertThat(Trees.trails(data.resolve("collected"), "web1", source))
             .as(source)
             .singleElement()
             .satisfies(
-                collected ->
-                    assertThat(Trees.sha256(collected)).isEqualTo(Trees.sha256(sample)));
+                collected -> assertThat(Trees.sha256(collected)).isEqualTo(Trees.sha256(sample)));
       }
     }
     assertThat(ended.out())
@@ -171,11 +170,7 @@ final class StandaloneIT {
 
   private static void append(Path file, List<String> lines) throws Exception {
     Files.write(
-        file,
-        lines,
-        StandardCharsets.UTF_8,
-        StandardOpenOption.CREATE,
-        StandardOpenOption.APPEND);
+        file, lines, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
   }
 
   private static long size(Path file) {

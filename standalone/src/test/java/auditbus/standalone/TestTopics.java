@@ -22,6 +22,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
 import org.apache.avro.generic.GenericDatumReader;
 import org.apache.avro.generic.GenericRecord;
@@ -127,7 +128,7 @@ final class TestTopics {
       try {
         return new GenericDatumReader<GenericRecord>(AuditEvent.getClassSchema(), EVENT_PLACES)
             .read(null, DecoderFactory.get().binaryDecoder(value, null));
-      } catch (IOException e) {
+      } catch (IOException | AvroRuntimeException e) {
         throw new SerializationException(e);
       }
     }
