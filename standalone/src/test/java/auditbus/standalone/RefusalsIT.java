@@ -24,7 +24,7 @@ final class RefusalsIT {
 
   @Test
   void options() throws Exception {
-    assertRefused("Unknown option: '--colour'", "standalone", "--colour", "red");
+    assertRefused("Unknown option: '--colour=red'", "standalone", "--colour=red");
     assertRefused("'many' is not an int", "standalone", "--kafka-port", "many");
     assertRefused(
         "--kafka-port must be 0 to 65535, found 70000",
