@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.agent;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import auditbus.agent.publish.Publisher;
+import auditbus.agent.trail.Checkpoint;
+import auditbus.schemas.AgentStatus;
+import auditbus.schemas.AuditEvent;
+import auditbus.schemas.AuditRecord;
+import auditbus.schemas.Coverage;
+import auditbus.schemas.SourceStatus;
+import auditbus.schemas.Topics;
+import auditbus.schemas.TrailState;
+import auditbus.schemas.TrailStatus;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.time.Duration;
+import java.time.InstantSource;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.locks.LockSupport;
+import org.apache.avro.message.BinaryMessageDecoder;
+import org.apache.avro.message.BinaryMessageEncoder;
+import org.apache.avro.specific.SpecificRecord;
+import org.apache.avro.specific.SpecificRecordBase;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.Producer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.Cluster;
+import org.apache.kafka.common.Node;
+import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.errors.NotEnoughReplicasException;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.common.serialization.Serializer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The whole loop against Kafka's own fake producer, which here delays, refuses, loses and repeats
+ * at random.
+ */
+class DistributionTest {
+  private static final Duration DEADLINE = Duration.ofSeconds(60);
+
+  @TempDir Path directory;
+
+  @Test
+  void whateverTheBrokerRefuses_everyByteArrivesAndTheCountersAddUp() throws Exception {
+    long seed = System.nanoTime();
+    Random random = new Random(seed);
+    for (int round = 0; round < 3; round++) {
+      Path place = Files.createDirectory(directory.resolve("round" + round));
+      byte[] older = log(random, 300, 1795170528L);
+      byte[] newer = log(random, 200, 1795180000L);
+      Files.write(place.resolve("audit.log.1"), older);
+      Files.write(place.resolve("audit.log"), newer);
+      Broker broker = new Broker(new Random(random.nextLong()));
+      Thread loop = new Thread(distribution(place, broker, Checkpoint.NONE), "distribution");
+      loop.start();
+      long deadline = System.nanoTime() + DEADLINE.toNanos();
+      while (loop.isAlive()) {
+        broker.act();
+        assertThat(System.nanoTime())
+            .as("seed %s round %s: not done in time", seed, round)
+            .isLessThan(deadline);
+      }
+      String what = "seed " + seed + " round " + round;
+      broker.assertArrived("20261120102848", older, what);
+      broker.assertArrived("20261120130640", newer, what);
+      broker.assertClosed("20261120102848.20261120130640", older, what);
+      broker.assertCountersAddUp(what);
+      assertThat(broker.failures).as(what).isPositive();
+    }
+  }
+
+  @Test
+  void killedAtAnyMoment_theNextRunCoversTheRest() throws Exception {
+    long seed = System.nanoTime();
+    Random random = new Random(seed);
+    byte[] text = log(random, 400, 1795170528L);
+    Files.write(directory.resolve("audit.log"), text);
+    Broker broker = new Broker(new Random(random.nextLong()));
+    for (int run = 0; run < 12; run++) {
+      Checkpoint checkpoint = Checkpoint.load(directory.resolve("state/checkpoint"));
+      Thread loop = new Thread(distribution(directory, broker, checkpoint), "distribution");
+      loop.start();
+      for (int i = random.nextInt(40); i > 0 && loop.isAlive(); i--) {
+        broker.act();
+      }
+      // As a kill: the thread is cut off, nothing more of it is heard, and no orderly end is waited
+      // for.
+      loop.interrupt();
+      loop.join(Duration.ofSeconds(10));
+    }
+    Thread last =
+        new Thread(
+            distribution(directory, broker, Checkpoint.load(directory.resolve("state/checkpoint"))),
+            "distribution");
+    last.start();
+    long deadline = System.nanoTime() + DEADLINE.toNanos();
+    while (last.isAlive()) {
+      broker.act();
+      assertThat(System.nanoTime()).as("seed %s: not done in time", seed).isLessThan(deadline);
+    }
+    broker.assertArrived("20261120102848", text, "seed " + seed);
+  }
+
+  @Test
+  void eventTooLargeForAMessage_isSentInPartsOfWholeRecords() throws Exception {
+    StringBuilder text = new StringBuilder();
+    for (int i = 0; i < 300; i++) {
+      text.append("type=EXECVE msg=audit(1795170528.000:9): argc=300 a")
+          .append(i)
+          .append("=\"")
+          .append("x".repeat(8000))
+          .append("\"\n");
+    }
+    byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
+    Files.write(directory.resolve("audit.log"), bytes);
+    Broker broker = new Broker(new Random(1), 0);
+    Thread loop = new Thread(distribution(directory, broker, Checkpoint.NONE), "distribution");
+    loop.start();
+    while (loop.isAlive()) {
+      broker.act();
+    }
+    broker.assertArrived("20261120102848", bytes, "parts");
+    assertThat(broker.events)
+        .allMatch(event -> event.getSerial() == 9 && event.getParts() == broker.events.size());
+    assertThat(broker.events.size()).isGreaterThan(2);
+    assertThat(broker.largest).isLessThan(Topics.MAX_MESSAGE_BYTES);
+  }
+
+  private Distribution distribution(Path place, Broker broker, Checkpoint checkpoint)
+      throws IOException {
+    Path state = Files.createDirectories(place.resolve("state"));
+    Map<String, String> settings = new HashMap<>();
+    settings.put("bootstrap.servers", "localhost:1");
+    settings.put("schema.registry.url", "http://localhost:1");
+    settings.put("host", "testhost");
+    settings.put("state.dir", state.toString());
+    settings.put("once", "true");
+    settings.put("heartbeat.ms", "100");
+    settings.put("checkpoint.interval.ms", "10");
+    settings.put("in.flight.max.bytes", "65536");
+    settings.put("sources.auditd.type", "auditlog");
+    settings.put("sources.auditd.path", place.resolve("audit.log").toString());
+    AgentConfig config = AgentConfig.of(settings);
+    Serializer<SpecificRecord> serializer = (topic, value) -> bytes(value);
+    Publisher publisher =
+        new Publisher(config.host(), 1, config.maxInFlightBytes(), serializer, broker::producer);
+    return new Distribution(
+        config, HostFacts.read(), checkpoint, publisher, InstantSource.system());
+  }
+
+  /** A log of events of one to four records, some interleaved, with some junk. */
+  private static byte[] log(Random random, int events, long seconds) {
+    StringBuilder text = new StringBuilder();
+    List<String> held = new ArrayList<>();
+    for (int i = 0; i < events; i++) {
+      String stamp =
+          "msg=audit("
+              + (seconds + i)
+              + ".0"
+              + (10 + random.nextInt(90))
+              + ":"
+              + (1000 + i)
+              + "): ";
+      text.append("type=SYSCALL ")
+          .append(stamp)
+          .append("arch=c000003e syscall=62 success=yes exit=0 items=0 auid=1000\n");
+      String rest =
+          "type=OBJ_PID " + stamp + "opid=1 oauid=-1\ntype=PROCTITLE " + stamp + "proctitle=61\n";
+      if (random.nextInt(4) == 0) {
+        held.add(rest);
+      } else {
+        text.append(rest);
+      }
+      if (random.nextInt(20) == 0) {
+        text.append("junk ").append(random.nextLong()).append('\n');
+      }
+      if (held.size() > 5) {
+        text.append(held.remove(random.nextInt(held.size())));
+      }
+    }
+    held.forEach(text::append);
+    return text.toString().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static byte[] bytes(SpecificRecord value) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    try {
+      new BinaryMessageEncoder<SpecificRecord>(
+              ((SpecificRecordBase) value).getSpecificData(), value.getSchema())
+          .encode(value, out);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return out.toByteArray();
+  }
+
+  /**
+   * What arrived, and the hand that completes or fails what is on its way. The test thread acts;
+   * the loop sends.
+   */
+  private static final class Broker {
+    final List<AuditEvent> events = new ArrayList<>();
+    final List<TrailState> states = new ArrayList<>();
+    final List<AgentStatus> statuses = new ArrayList<>();
+    int failures;
+    int largest;
+
+    private final Random random;
+    private final int failing;
+    private final Object lock = new Object();
+    private Optional<MockProducer<byte[], byte[]>> producer = Optional.empty();
+    private int completed;
+
+    Broker(Random random) {
+      this(random, 150);
+    }
+
+    Broker(Random random, int failing) {
+      this.random = random;
+      this.failing = failing;
+    }
+
+    Producer<byte[], byte[]> producer() {
+      Node node = new Node(1, "localhost", 1);
+      List<PartitionInfo> partitions = new ArrayList<>();
+      for (Topics topic : Topics.values()) {
+        for (int i = 0; i < 3; i++) {
+          partitions.add(
+              new PartitionInfo(topic.topic(), i, node, new Node[] {node}, new Node[] {node}));
+        }
+      }
+      Cluster cluster =
+          new Cluster("test", List.of(node), partitions, java.util.Set.of(), java.util.Set.of());
+      MockProducer<byte[], byte[]> made =
+          new MockProducer<>(
+              cluster, false, null, new ByteArraySerializer(), new ByteArraySerializer());
+      synchronized (lock) {
+        producer = Optional.of(made);
+        completed = 0;
+      }
+      return made;
+    }
+
+    /** Completes or fails some of what is waiting. */
+    void act() throws IOException {
+      synchronized (lock) {
+        if (producer.isPresent()) {
+          MockProducer<byte[], byte[]> current = producer.get();
+          for (int i = random.nextInt(50); i >= 0 && !current.closed(); i--) {
+            boolean fails = failing > 0 && random.nextInt(failing) == 0;
+            int index = completed;
+            if (index >= current.history().size()) {
+              break;
+            }
+            if (!fails || random.nextBoolean()) {
+              arrive(
+                  current
+                      .history()
+                      .get(index)); // a failure may also be an acknowledgement that got lost
+            }
+            boolean there =
+                fails
+                    ? current.errorNext(new NotEnoughReplicasException("refused"))
+                    : current.completeNext();
+            completed += there ? 1 : 0;
+            failures += fails ? 1 : 0;
+          }
+        }
+      }
+      LockSupport.parkNanos(Duration.ofMillis(1).toNanos());
+    }
+
+    private void arrive(ProducerRecord<byte[], byte[]> record) throws IOException {
+      largest = Math.max(largest, record.value().length);
+      ByteBuffer value = ByteBuffer.wrap(record.value());
+      switch (record.topic()) {
+        case "audit.events" ->
+            events.add(
+                new BinaryMessageDecoder<AuditEvent>(
+                        new AuditEvent().getSpecificData(), AuditEvent.getClassSchema())
+                    .decode(value));
+        case "audit.trails" ->
+            states.add(
+                new BinaryMessageDecoder<TrailState>(
+                        new TrailState().getSpecificData(), TrailState.getClassSchema())
+                    .decode(value));
+        default ->
+            statuses.add(
+                new BinaryMessageDecoder<AgentStatus>(
+                        new AgentStatus().getSpecificData(), AgentStatus.getClassSchema())
+                    .decode(value));
+      }
+    }
+
+    void assertArrived(String trail, byte[] wanted, String what) {
+      byte[] got = new byte[wanted.length];
+      Coverage coverage = new Coverage();
+      for (AuditEvent event : events) {
+        for (AuditRecord record : event.getRecords()) {
+          if (record.getTrail().orElse(event.getTrail()).equals(trail)) {
+            int position = Math.toIntExact(record.getPosition());
+            coverage.add(position, (long) position + record.getLength());
+            record.getRaw().duplicate().get(got, position, record.getLength());
+          }
+        }
+        if (event.getTrail().equals(trail)) {
+          assertThat(event.getAcked()).as(what).isBetween(0L, (long) wanted.length);
+        }
+      }
+      assertThat(coverage.missing(wanted.length)).as("%s: holes in %s", what, trail).isEmpty();
+      assertThat(Arrays.equals(got, wanted)).as("%s: bytes of %s", what, trail).isTrue();
+    }
+
+    void assertClosed(String name, byte[] wanted, String what) throws Exception {
+      TrailState state =
+          states.stream()
+              .filter(closed -> closed.getName().equals(name))
+              .reduce((a, b) -> b)
+              .orElseThrow();
+      assertThat(state.getState()).as(what).isEqualTo(TrailStatus.TERMINATED);
+      assertThat(state.getSize()).as(what).isEqualTo(wanted.length);
+      assertThat(state.getSha256())
+          .contains(HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(wanted)));
+    }
+
+    void assertCountersAddUp(String what) {
+      assertThat(statuses).as(what).isNotEmpty();
+      for (AgentStatus status : statuses) {
+        for (SourceStatus source : status.getSources()) {
+          assertThat(source.getReceived())
+              .as("%s: %s", what, status)
+              .isEqualTo(source.getWritten() + source.getDropped());
+          assertThat(source.getWritten())
+              .as("%s: %s", what, status)
+              .isEqualTo(source.getAckedRecords() + source.getWaitingRecords());
+        }
+      }
+      assertThat(statuses.getLast().getStopping()).as(what).isTrue();
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.sinks.trail;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
+
+/** Small files that are there whole or not at all, and directories that remember their entries. */
+final class DurableFile {
+  private DurableFile() {}
+
+  /**
+   * Puts a file with these bytes in the place of whatever has the name: temporary file, fsync,
+   * rename. The caller fsyncs the directory ({@link #syncDirectory}) when the name must last.
+   *
+   * @throws IOException if anything failed; the old file is still there, and trying again is safe,
+   *     since it starts from a new temporary file
+   */
+  static void replace(Path path, byte[] bytes) throws IOException {
+    Path temporary = path.resolveSibling(hidden(path) + ".tmp");
+    Files.deleteIfExists(temporary);
+    try (FileChannel channel =
+        FileChannel.open(
+            temporary,
+            Set.of(
+                StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS),
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----")))) {
+      ByteBuffer buffer = ByteBuffer.wrap(bytes);
+      while (buffer.hasRemaining()) {
+        channel.write(buffer);
+      }
+      channel.force(true);
+    }
+    Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private static String hidden(Path path) {
+    String name = path.getFileName().toString();
+    return name.startsWith(".") ? name : "." + name;
+  }
+
+  /** Makes the entries of a directory durable. */
+  static void syncDirectory(Path directory) throws IOException {
+    try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+      channel.force(true);
+    } catch (IOException e) {
+      throw new SyncFailedException("fsync of directory " + directory + " failed: " + e, e);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.sinks.trail;
+
+import auditbus.schemas.TrailState;
+import auditbus.schemas.TrailStatus;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * How a trail ended, as its agent said.
+ *
+ * @param status TERMINATED, CRASH_RECOVERED or DROPPED
+ * @param name the name the finished file gets
+ * @param size the trail's size in bytes
+ * @param sha256 64 lower-case hex digits; empty where the agent lost bytes and cannot know it
+ * @param cause why, where it is not the ordinary way
+ * @param dropped ranges that will never be sent; they count only where the digest is not known
+ */
+record FinalState(
+    TrailStatus status,
+    FinalName name,
+    long size,
+    Optional<String> sha256,
+    Optional<String> cause,
+    List<Span> dropped) {
+  FinalState {
+    dropped = List.copyOf(dropped);
+    if (size < 0) {
+      throw new InvalidRecordException("trail " + name.trail() + ": size " + size + " below 0");
+    }
+    if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
+      throw new InvalidRecordException(
+          "trail "
+              + name.trail()
+              + ": sha256 "
+              + TrailId.quoted(sha256.get())
+              + " is not 64 lower-case hex digits");
+    }
+  }
+
+  /** The final state a message tells of; empty while the trail goes on. */
+  static Optional<FinalState> of(TrailState state) {
+    boolean open = state.getName().equals(state.getTrail() + FinalName.NOT_TERMINATED);
+    switch (state.getState()) {
+      case OPENED -> {
+        return Optional.empty();
+      }
+      case DROPPED -> {
+        if (open) {
+          return Optional.empty();
+        }
+      }
+      case TERMINATED, CRASH_RECOVERED -> {}
+      case UNKNOWN ->
+          throw new InvalidRecordException(
+              "trail "
+                  + TrailId.quoted(state.getTrail())
+                  + ": a state this version does not know; update the sink");
+    }
+    return Optional.of(
+        new FinalState(
+            state.getState(),
+            new FinalName(state.getTrail(), state.getName()),
+            state.getSize(),
+            state.getSha256(),
+            state.getCause(),
+            dropped(state)));
+  }
+
+  /** The ranges a message says will never be sent. */
+  static List<Span> dropped(TrailState state) {
+    return state.getDropped().stream()
+        .map(range -> new Span(range.getPosition(), range.getLength()))
+        .toList();
+  }
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.sinks.trail;
+
+/**
+ * Every bound of the sink.
+ *
+ * @param maxTrailBytes a record that ends beyond this position is refused
+ * @param openFiles most trail files open at once, and most sources locked at rest
+ * @param bufferBytes size of one write buffer
+ * @param buffers most write buffers
+ * @param maxRanges most separate ranges of one trail
+ * @param verifyBytes most bytes read back to verify trails during one call of the worker
+ */
+record Limits(
+    long maxTrailBytes,
+    int openFiles,
+    int bufferBytes,
+    int buffers,
+    int maxRanges,
+    long verifyBytes) {
+  /** The largest trail taken where nothing else is configured: 64 GiB. */
+  static final long DEFAULT_TRAIL_BYTES = 64L << 30;
+
+  /** Open files where nothing else is configured. */
+  static final int DEFAULT_OPEN_FILES = 256;
+
+  static Limits of(long maxTrailBytes, int openFiles) {
+    return new Limits(maxTrailBytes, openFiles, 256 << 10, 64, 1 << 16, 256L << 20);
+  }
+}

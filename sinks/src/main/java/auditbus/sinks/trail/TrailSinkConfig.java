@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.sinks.trail;
+
+import auditbus.schemas.Topics;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFileAttributeView;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.UUID;
+import java.util.stream.Collectors;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.connect.sink.SinkTask;
+
+/**
+ * The sink's settings: one table, and the checks that need more than one of them or the disk.
+ *
+ * <p>Whatever else is set ({@code schema.registry.*}, {@code basic.auth.*}, ...) is handed to the
+ * deserializer as it is.
+ */
+final class TrailSinkConfig extends AbstractConfig {
+  static final String ROOT = "root";
+  static final String REGISTRY_URL = "schema.registry.url";
+  static final String EVENTS_TOPIC = "events.topic";
+  static final String TRAILS_TOPIC = "trails.topic";
+  static final String TRAIL_MAX_BYTES = "trail.max.bytes";
+  static final String OPEN_FILES_MAX = "open.files.max";
+  static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
+
+  static final ConfigDef TABLE =
+      new ConfigDef()
+          .define(
+              ROOT,
+              ConfigDef.Type.STRING,
+              ConfigDef.NO_DEFAULT_VALUE,
+              ConfigDef.LambdaValidator.with(TrailSinkConfig::checkPath, () -> "an absolute path"),
+              Importance.HIGH,
+              "Directory the trails are collected in, as <root>/<host>/<source>/. It must exist on"
+                  + " every worker that may run a task, be the same one for all of them, and be"
+                  + " on a file system with working fsync and locks.")
+          .define(
+              REGISTRY_URL,
+              ConfigDef.Type.STRING,
+              ConfigDef.NO_DEFAULT_VALUE,
+              new ConfigDef.NonEmptyString(),
+              Importance.HIGH,
+              "URL of the schema registry the agents register their schemas with.")
+          .define(
+              EVENTS_TOPIC,
+              ConfigDef.Type.STRING,
+              Topics.EVENTS.topic(),
+              new ConfigDef.NonEmptyString(),
+              Importance.LOW,
+              "Topic of the audit events.")
+          .define(
+              TRAILS_TOPIC,
+              ConfigDef.Type.STRING,
+              Topics.TRAILS.topic(),
+              new ConfigDef.NonEmptyString(),
+              Importance.LOW,
+              "Topic of the trail states.")
+          .define(
+              TRAIL_MAX_BYTES,
+              ConfigDef.Type.LONG,
+              Limits.DEFAULT_TRAIL_BYTES,
+              ConfigDef.Range.between(1, 1L << 50),
+              Importance.MEDIUM,
+              "Largest trail taken, in bytes. Records that end beyond it are refused: a forged"
+                  + " position must not make a huge sparse file.")
+          .define(
+              OPEN_FILES_MAX,
+              ConfigDef.Type.INT,
+              Limits.DEFAULT_OPEN_FILES,
+              ConfigDef.Range.between(1, 1 << 20),
+              Importance.MEDIUM,
+              "Most trail files a task keeps open; the least recently used one is closed and"
+                  + " opened again when needed. A task needs up to three times as many descriptors:"
+                  + " sources are locked too.")
+          .define(
+              RETRY_BACKOFF_MS,
+              ConfigDef.Type.LONG,
+              2000L,
+              ConfigDef.Range.between(1, 600_000),
+              Importance.LOW,
+              "How long to wait, in milliseconds, before a batch is tried again that a full disk, a"
+                  + " registry that is away or another task's lock stopped.");
+
+  TrailSinkConfig(Map<String, String> properties) {
+    super(TABLE, properties);
+  }
+
+  private static void checkPath(String name, Object value) {
+    try {
+      if (value == null || !Path.of((String) value).isAbsolute()) {
+        throw new ConfigException(name, value, "wanted an absolute path");
+      }
+    } catch (InvalidPathException e) {
+      throw new ConfigException(name, value, "is no path: " + e.getReason());
+    }
+  }
+
+  String eventsTopic() {
+    return getString(EVENTS_TOPIC);
+  }
+
+  String trailsTopic() {
+    return getString(TRAILS_TOPIC);
+  }
+
+  long retryBackoffMillis() {
+    return getLong(RETRY_BACKOFF_MS);
+  }
+
+  Limits limits() {
+    return Limits.of(getLong(TRAIL_MAX_BYTES), getInt(OPEN_FILES_MAX));
+  }
+
+  /**
+   * Checks that exactly the two topics are subscribed.
+   *
+   * @throws ConfigException saying what to set
+   */
+  void checkTopics() {
+    Map<String, String> all = originalsStrings();
+    Set<String> wanted = new TreeSet<>(List.of(eventsTopic(), trailsTopic()));
+    if (wanted.size() != 2) {
+      throw new ConfigException(EVENTS_TOPIC, eventsTopic(), "is the same as " + TRAILS_TOPIC);
+    }
+    String topics = all.getOrDefault(SinkTask.TOPICS_CONFIG, "");
+    Set<String> found =
+        Arrays.stream(topics.split(",", -1))
+            .map(String::strip)
+            .filter(topic -> !topic.isEmpty())
+            .collect(Collectors.toSet());
+    if (!found.equals(wanted) || all.containsKey(SinkTask.TOPICS_REGEX_CONFIG)) {
+      throw new ConfigException(
+          "The trail sink needs both of its topics and no other: set "
+              + SinkTask.TOPICS_CONFIG
+              + "="
+              + String.join(",", wanted)
+              + " and no "
+              + SinkTask.TOPICS_REGEX_CONFIG
+              + ", found "
+              + SinkTask.TOPICS_CONFIG
+              + "="
+              + topics
+              + ". Where the topics have other names, set "
+              + EVENTS_TOPIC
+              + " and "
+              + TRAILS_TOPIC
+              + " too.");
+    }
+  }
+
+  /**
+   * Checks that the root is a directory this process can write durably to.
+   *
+   * @return its real path
+   * @throws ConfigException saying what is wrong with it and what to do
+   */
+  Path openRoot() {
+    Path root = Path.of(getString(ROOT));
+    if (!Files.isDirectory(root)) {
+      throw new ConfigException(
+          ROOT,
+          root,
+          "is no directory on this worker: make it ('install -d -m 0750 -o USER "
+              + root
+              + "', USER being the one Connect runs as)");
+    }
+    Path probe = root.resolve(".probe-" + UUID.randomUUID());
+    try {
+      if (Files.getFileAttributeView(root, PosixFileAttributeView.class) == null) {
+        throw new ConfigException(ROOT, root, "is on a file system without POSIX permissions");
+      }
+      try (FileChannel channel =
+          FileChannel.open(probe, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+        channel.force(true);
+        if (channel.tryLock() == null) {
+          throw new IOException("a lock on a new file was refused");
+        }
+      } finally {
+        Files.deleteIfExists(probe);
+      }
+      DurableFile.syncDirectory(root);
+      return root.toRealPath();
+    } catch (IOException e) {
+      throw new ConfigException(
+          ROOT,
+          root,
+          "cannot be written to durably by user "
+              + System.getProperty("user.name")
+              + ": "
+              + e
+              + ". It needs write permission, fsync and locks");
+    }
+  }
+}

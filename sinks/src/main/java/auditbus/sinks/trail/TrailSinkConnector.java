@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.sinks.trail;
+
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.apache.kafka.common.config.Config;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.ConfigValue;
+import org.apache.kafka.connect.connector.Task;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.sink.SinkConnector;
+
+/**
+ * Writes the trails of all hosts back to disk, byte for byte: {@code audit.events} and {@code
+ * audit.trails} to {@code <root>/<host>/<source>/<trail>.<end>}.
+ *
+ * <p>Set {@code value.converter} to {@code org.apache.kafka.connect.converters.ByteArrayConverter}.
+ * Every task does the same work for the partitions it is given; {@code tasks.max} up to the topics'
+ * partition count is useful.
+ */
+public final class TrailSinkConnector extends SinkConnector {
+  private Optional<Map<String, String>> properties = Optional.empty();
+
+  /** For the worker. */
+  public TrailSinkConnector() {}
+
+  @Override
+  public String version() {
+    return Version.CURRENT;
+  }
+
+  @Override
+  public ConfigDef config() {
+    return TrailSinkConfig.TABLE;
+  }
+
+  @Override
+  public Class<? extends Task> taskClass() {
+    return TrailSinkTask.class;
+  }
+
+  /** Checks the settings and the root, as this worker sees it. */
+  @Override
+  public Config validate(Map<String, String> connectorConfigs) {
+    Config config = super.validate(connectorConfigs);
+    if (config.configValues().stream().allMatch(value -> value.errorMessages().isEmpty())) {
+      TrailSinkConfig checked = new TrailSinkConfig(connectorConfigs);
+      report(config, TrailSinkConfig.EVENTS_TOPIC, checked::checkTopics);
+      report(config, TrailSinkConfig.ROOT, checked::openRoot);
+    }
+    return config;
+  }
+
+  private static void report(Config config, String name, Runnable check) {
+    try {
+      check.run();
+    } catch (ConfigException e) {
+      config.configValues().stream()
+          .filter(value -> value.name().equals(name))
+          .forEach((ConfigValue value) -> value.addErrorMessage(e.getMessage()));
+    }
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * @throws ConnectException if the settings cannot work
+   */
+  @Override
+  public void start(Map<String, String> props) {
+    try {
+      new TrailSinkConfig(props).checkTopics();
+    } catch (ConfigException e) {
+      throw new ConnectException(e.getMessage(), e);
+    }
+    properties = Optional.of(Map.copyOf(props));
+  }
+
+  @Override
+  public List<Map<String, String>> taskConfigs(int maxTasks) {
+    return Collections.nCopies(maxTasks, properties.orElseThrow());
+  }
+
+  @Override
+  public void stop() {
+    properties = Optional.empty();
+  }
+}

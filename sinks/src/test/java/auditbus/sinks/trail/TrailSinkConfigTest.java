@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.sinks.trail;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.ServiceLoader;
+import org.apache.kafka.common.config.ConfigValue;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.sink.SinkConnector;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrailSinkConfigTest {
+  @TempDir Path root;
+
+  private Map<String, String> settings() {
+    Map<String, String> settings = new HashMap<>();
+    settings.put("topics", "audit.trails, audit.events");
+    settings.put("root", root.toString());
+    settings.put("schema.registry.url", "http://127.0.0.1:8081");
+    return settings;
+  }
+
+  @Test
+  void config_defaultsAreThese() {
+    Map<String, Object> defaults = new HashMap<>(TrailSinkConfig.TABLE.defaultValues());
+    assertThat(defaults)
+        .containsExactlyInAnyOrderEntriesOf(
+            Map.of(
+                "events.topic",
+                "audit.events",
+                "trails.topic",
+                "audit.trails",
+                "trail.max.bytes",
+                68_719_476_736L,
+                "open.files.max",
+                256,
+                "retry.backoff.ms",
+                2000L));
+    assertThat(Limits.of(1, 2)).isEqualTo(new Limits(1, 2, 262_144, 64, 65_536, 268_435_456));
+  }
+
+  @Test
+  void config_ofEveryKeyIsDocumented() {
+    TrailSinkConfig.TABLE
+        .configKeys()
+        .forEach((name, key) -> assertThat(key.documentation).as(name).hasSizeGreaterThan(20));
+  }
+
+  @Test
+  void connector_isFoundByServiceLoader() {
+    assertThat(ServiceLoader.load(SinkConnector.class).stream().map(ServiceLoader.Provider::type))
+        .contains(TrailSinkConnector.class);
+  }
+
+  @Test
+  void connector_givesEveryTaskTheSameSettings() {
+    TrailSinkConnector connector = new TrailSinkConnector();
+    connector.start(settings());
+    assertThat(connector.taskConfigs(3)).hasSize(3).containsOnly(settings());
+    assertThat(connector.taskClass()).isEqualTo(TrailSinkTask.class);
+    connector.stop();
+  }
+
+  @Test
+  void validate_acceptsWhatWorks() {
+    assertThat(errors(settings())).isEmpty();
+  }
+
+  @Test
+  void validate_namesWhatCannotWork() {
+    assertThat(errors(with("root", "relative/path")))
+        .singleElement()
+        .asString()
+        .contains("absolute");
+    assertThat(errors(with("root", root.resolve("missing").toString())))
+        .singleElement()
+        .asString()
+        .contains("install -d");
+    assertThat(errors(with("root", "/proc"))).singleElement().asString().contains("/proc");
+    assertThat(errors(with("topics", "audit.events")))
+        .singleElement()
+        .asString()
+        .contains("topics=audit.events,audit.trails");
+    assertThat(errors(with("topics", "audit.events,audit.trails,other"))).hasSize(1);
+    assertThat(errors(with("topics.regex", "audit.*"))).hasSize(1);
+    assertThat(errors(with("trails.topic", "audit.events"))).hasSize(1);
+    assertThat(errors(with("trail.max.bytes", "0"))).hasSize(1);
+    assertThat(errors(with("open.files.max", "0"))).hasSize(1);
+    assertThat(errors(with("schema.registry.url", ""))).hasSize(1);
+  }
+
+  @Test
+  void connector_startRefusesOtherTopics() {
+    assertThatThrownBy(() -> new TrailSinkConnector().start(with("topics", "audit.events")))
+        .isInstanceOf(ConnectException.class)
+        .hasMessageContaining("audit.trails");
+  }
+
+  private Map<String, String> with(String name, String value) {
+    Map<String, String> settings = settings();
+    settings.put(name, value);
+    return settings;
+  }
+
+  private static List<String> errors(Map<String, String> settings) {
+    return new TrailSinkConnector()
+        .validate(settings).configValues().stream()
+            .map(ConfigValue::errorMessages)
+            .flatMap(List::stream)
+            .toList();
+  }
+}

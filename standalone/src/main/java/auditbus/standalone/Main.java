@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.standalone;
+
+import java.io.PrintStream;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ParameterException;
+
+/** The program: {@code standalone} and {@code events}. */
+@Command(
+    name = "auditbus",
+    mixinStandardHelpOptions = true,
+    subcommands = {StandaloneCommand.class, EventsOfData.class})
+public final class Main {
+  /** The process's own; System.err is where libraries log to. */
+  private static final PrintStream STDERR = System.err;
+
+  private static final int UNUSABLE = 2;
+  private static final int FAILED = 1;
+
+  private Main() {}
+
+  /** Runs a command and exits with its code. */
+  public static void main(String[] arguments) {
+    System.exit(
+        new CommandLine(new Main())
+            .setParameterExceptionHandler(Main::unusable)
+            .setExecutionExceptionHandler((e, command, parsed) -> failed(e))
+            .execute(arguments));
+  }
+
+  /** Tells the user of an error, one line. */
+  static void error(String message) {
+    STDERR.println("auditbus: " + message.replaceAll("\\s*\\R\\s*", " "));
+  }
+
+  private static int unusable(ParameterException e, String[] arguments) {
+    error(e.getMessage() + " (see --help)");
+    return UNUSABLE;
+  }
+
+  private static int failed(Exception e) {
+    if (e instanceof StartException) {
+      error(e.getMessage());
+      return UNUSABLE;
+    }
+    error(e.getMessage() == null ? e.toString() : e.getMessage());
+    e.printStackTrace(); // into the log
+    return FAILED;
+  }
+}

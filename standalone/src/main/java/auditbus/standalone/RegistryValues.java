@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.standalone;
+
+import auditbus.schemas.AvroDeserializer;
+import auditbus.schemas.AvroProjection;
+import auditbus.schemas.Gap;
+import auditbus.schemas.SchemaRegistryClient;
+import auditbus.schemas.ShutdownAttribution;
+import auditbus.schemas.Topics;
+import auditbus.schemas.TrailState;
+import org.apache.avro.generic.GenericRecord;
+
+/** Decodes values with the schemas of a registry. */
+final class RegistryValues implements TopicValues {
+  private final AvroProjection places;
+  private final AvroDeserializer<TrailState> trails;
+  private final AvroDeserializer<Gap> gaps;
+  private final AvroDeserializer<ShutdownAttribution> shutdowns;
+
+  RegistryValues(SchemaRegistryClient registry) {
+    places = new AvroProjection(registry, EVENT_PLACES);
+    trails = new AvroDeserializer<>(registry);
+    gaps = new AvroDeserializer<>(registry);
+    shutdowns = new AvroDeserializer<>(registry);
+  }
+
+  @Override
+  public GenericRecord event(byte[] value) {
+    return places.read(Topics.EVENTS.topic(), value);
+  }
+
+  @Override
+  public TrailState trail(byte[] value) {
+    return trails.deserialize(Topics.TRAILS.topic(), value);
+  }
+
+  @Override
+  public Gap gap(byte[] value) {
+    return gaps.deserialize(Topics.GAPS.topic(), value);
+  }
+
+  @Override
+  public ShutdownAttribution shutdown(byte[] value) {
+    return shutdowns.deserialize(Topics.SHUTDOWNS.topic(), value);
+  }
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.standalone;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The whole program: what goes in comes out, whatever is done to it in between. */
+final class StandaloneIT {
+  private static final Duration UP = Duration.ofSeconds(90);
+
+  @TempDir Path scratch;
+
+  @Test
+  void samples_areCollectedByteForByteAndTheirStopsAttributed() throws Exception {
+    Path samples = Trees.sample("");
+    Path data = scratch.resolve("data");
+
+    ChildProcess.Ended ended = once(data, samples);
+
+    assertThat(ended.err()).isEmpty();
+    assertThat(ended.code()).isZero();
+    try (var files = Files.list(samples)) {
+      for (Path sample : files.toList()) {
+        String source = sample.getFileName().toString().replaceAll("\\.log$", "").replace('.', '-');
+        assertThat(Trees.trails(data.resolve("collected"), "web1", source))
+            .as(source)
+            .singleElement()
+            .satisfies(
+                collected -> assertThat(Trees.sha256(collected)).isEqualTo(Trees.sha256(sample)));
+      }
+    }
+    assertThat(ended.out())
+        .contains("16 trails, 16 verified")
+        .contains("0 gaps")
+        .contains("nothing is missing")
+        // 02: signal info and the kill's own event agree.
+        .containsPattern(
+            "shutdown 2026-11-20T10:28:48.499Z web1 auditd pid 19320: auid 1000 .*PROVEN: kill event, signal info")
+        // 03: signal info says auid 0, the kill's event says unset: nobody is named.
+        .containsPattern(
+            "shutdown 2026-11-20T10:28:48.733Z web1 auditd pid 19359: unattributed, no login user");
+  }
+
+  @Test
+  void killedInTheMiddle_continuesWithoutLossOrDouble() throws Exception {
+    long seed = System.nanoTime();
+    System.out.println("seed of the generated log: " + seed);
+    Path log = scratch.resolve("busy.log");
+    int events = GeneratedLog.write(log, 24_000_000, seed);
+    Path data = scratch.resolve("data");
+    Path collected = data.resolve("collected");
+    for (long killAtBytes : new long[] {1_000_000, 12_000_000}) {
+      try (ChildProcess child = start(data, log, "--once")) {
+        child.until(
+            killAtBytes + " collected bytes", UP, () -> Trees.bytes(collected) >= killAtBytes);
+        child.kill();
+      }
+    }
+
+    ChildProcess.Ended ended = once(data, log);
+
+    assertThat(ended.err()).isEmpty();
+    assertThat(ended.code()).isZero();
+    assertThat(Trees.trails(collected, "web1", "busy"))
+        .singleElement()
+        .satisfies(trail -> assertThat(Trees.sha256(trail)).isEqualTo(Trees.sha256(log)));
+    assertThat(ended.out())
+        .contains(Amounts.count(events, "event") + ", " + Amounts.count(6L * events, "record"))
+        .contains("0 gaps")
+        .contains("0 shutdowns");
+  }
+
+  @Test
+  void liveTrail_isFollowedAndReadWhileItGrows() throws Exception {
+    Path directory = Files.createDirectory(scratch.resolve("audit"));
+    Path log = directory.resolve("audit.log");
+    List<String> lines =
+        Files.readAllLines(Trees.sample("06-usr2-resume.log"), StandardCharsets.UTF_8);
+    append(log, lines.subList(0, 10));
+    Path data = scratch.resolve("data");
+    try (ChildProcess child = start(data, directory)) {
+      child.untilSays("auditbus events --data", UP);
+      Path open = data.resolve("collected/web1/auditd/20261120102854.not_terminated");
+      child.until("the collected trail", UP, () -> size(open) >= size(log));
+      append(log, lines.subList(10, lines.size()));
+      child.untilSays("1 shutdown", UP);
+      child.until("the rest", UP, () -> size(open) >= size(log));
+
+      ChildProcess.Ended events =
+          ChildProcess.run(scratch, "events", "--data", data.toString(), "--once");
+      assertThat(events.code()).as(events.err()).isZero();
+      assertThat(events.out().lines())
+          .allSatisfy(line -> assertThat(line).startsWith("{").endsWith("}"))
+          .anySatisfy(line -> assertThat(line).contains("\"DAEMON_END\""));
+
+      ChildProcess.Ended second =
+          ChildProcess.run(scratch, "standalone", "--data", data.toString(), "--once");
+      assertThat(second.code()).isEqualTo(2);
+      assertThat(second.err()).contains("is in use by another auditbus process");
+
+      long begun = System.nanoTime();
+      child.terminate();
+      ChildProcess.Ended ended = child.await(Duration.ofSeconds(30));
+      assertThat(ended.code()).isEqualTo(128 + 15);
+      assertThat(ended.out()).endsWith("stopping\n");
+      assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(15));
+    }
+
+    ChildProcess.Ended ended = once(data, directory);
+    assertThat(ended.err()).isEmpty();
+    assertThat(ended.code()).isZero();
+    assertThat(Trees.trails(data.resolve("collected"), "web1", "auditd"))
+        .singleElement()
+        .satisfies(trail -> assertThat(Trees.sha256(trail)).isEqualTo(Trees.sha256(log)));
+  }
+
+  @Test
+  void cutSample_isCollectedAsItIsAndItsTornRecordNamed() throws Exception {
+    byte[] whole = Files.readAllBytes(Trees.sample("02-term-auid1000-sender-exits.log"));
+    Path cut = scratch.resolve("cut.log");
+    Files.write(cut, Arrays.copyOf(whole, 1000));
+    Path data = scratch.resolve("data");
+
+    ChildProcess.Ended ended = once(data, cut);
+
+    assertThat(ended.code()).isEqualTo(1);
+    assertThat(ended.err().lines())
+        .singleElement()
+        .asString()
+        .contains("1 record torn or not in the format", "web1/cut/", " position ");
+    assertThat(Trees.trails(data.resolve("collected"), "web1", "cut"))
+        .singleElement()
+        .satisfies(trail -> assertThat(Trees.sha256(trail)).isEqualTo(Trees.sha256(cut)));
+  }
+
+  private ChildProcess.Ended once(Path data, Path input) throws Exception {
+    try (ChildProcess child = start(data, input, "--once")) {
+      return child.await(Duration.ofSeconds(150));
+    }
+  }
+
+  private ChildProcess start(Path data, Path input, String... more) throws Exception {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "standalone",
+                "--data",
+                data.toString(),
+                "--input",
+                input.toString(),
+                "--host",
+                "web1",
+                "--kafka-port",
+                "0",
+                "--registry-port",
+                "0"));
+    arguments.addAll(List.of(more));
+    return ChildProcess.start(scratch, arguments);
+  }
+
+  private static void append(Path file, List<String> lines) throws Exception {
+    Files.write(
+        file, lines, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+  }
+
+  private static long size(Path file) {
+    return file.toFile().length();
+  }
+}
