@@ -103,6 +103,8 @@ class JobsIT {
     settings.put("gaps.grace.ms", "500");
     settings.put("commit.interval.ms", "100");
     settings.put("restart.backoff.ms", "100");
+    settings.put("session.timeout.ms", "6000");
+    settings.put("heartbeat.interval.ms", "1000");
     JobRunner one = new JobRunner(StreamsCommand.jobs(), new JobConfig(settings));
     one.start();
     return one;
