@@ -189,10 +189,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
     SpecificData model = wanted.equals(whole) ? RecordModel.GENERATED : RecordModel.BY_SCHEMA;
     Reader made;
     try {
-      made =
-          new Reader(
-              writer.getFullName(),
-              new SpecificDatumReader<>(writer, wanted, model));
+      made = new Reader(writer.getFullName(), new SpecificDatumReader<>(writer, wanted, model));
     } catch (AvroRuntimeException e) {
       throw wrong(topic, id, length, e.getMessage(), e);
     }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.schemas;
 
 import java.io.EOFException;
@@ -9,9 +10,9 @@ import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.util.Utf8;
 
 /**
- * A binary decoder over a part of an array that believes no count larger than the bytes that are left:
- * generated code takes room for as many elements as it is told. An element of no bytes, which no type
- * of auditbus has, is refused with it.
+ * A binary decoder over a part of an array that believes no count larger than the bytes that are
+ * left: generated code takes room for as many elements as it is told. An element of no bytes, which
+ * no type of auditbus has, is refused with it.
  *
  * <p>Not thread-safe: lent to one reader at a time.
  */
@@ -25,7 +26,8 @@ final class BoundedDecoder extends Decoder {
 
   private long bounded(long count) throws EOFException {
     if (count > in.remainingBytes()) {
-      throw new EOFException(count + " elements are announced, " + in.remainingBytes() + " bytes are left");
+      throw new EOFException(
+          count + " elements are announced, " + in.remainingBytes() + " bytes are left");
     }
     return count;
   }

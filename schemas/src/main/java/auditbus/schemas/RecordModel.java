@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package auditbus.schemas;
 
 import java.util.ArrayList;
@@ -7,7 +8,8 @@ import org.apache.avro.data.TimeConversions;
 import org.apache.avro.specific.SpecificData;
 
 /**
- * How generated records are read and written: times as {@link java.time.Instant}, lists as plain lists.
+ * How generated records are read and written: times as {@link java.time.Instant}, lists as plain
+ * lists.
  *
  * <p>Avro's own lists compare their elements with a model that knows no times, and throw where an
  * element has an optional one: two equal {@code ShutdownAttribution}s could not be compared. Avro's

@@ -388,6 +388,46 @@ class AvroSerdeTest {
   }
 
   @Test
+  void deserializer_readsAWriterWhoseNestedFieldsStandInAnotherOrder() throws Exception {
+    Schema written = SchemaText.parse(SchemaText.published(AuditEvent.getClassSchema()));
+    Schema record = written.getField("records").schema().getElementType();
+    List<Schema.Field> reversed =
+        record.getFields().reversed().stream()
+            .filter(f -> !f.name().equals("escaped"))
+            .map(f -> new Schema.Field(f, f.schema()))
+            .toList();
+    Schema other =
+        Schema.createRecord(
+            record.getName(), "Reversed, and older.", record.getNamespace(), false, reversed);
+    List<Schema.Field> fields =
+        written.getFields().stream()
+            .map(
+                f ->
+                    new Schema.Field(
+                        f, f.name().equals("records") ? Schema.createArray(other) : f.schema()))
+            .toList();
+    Schema writer = Schema.createRecord("AuditEvent", "Other.", "auditbus.schemas", false, fields);
+    int id = server.add(writer.toString());
+    var out = new java.io.ByteArrayOutputStream();
+    out.write(0);
+    out.write(ByteBuffer.allocate(4).putInt(id).array());
+    var encoder = org.apache.avro.io.EncoderFactory.get().binaryEncoder(out, null);
+    byte[] plain = new AvroSerializer<AuditEvent>(client).serialize(EVENTS, Samples.event());
+    Object generic =
+        new org.apache.avro.generic.GenericDatumReader<>(written, writer)
+            .read(
+                null,
+                org.apache.avro.io.DecoderFactory.get()
+                    .binaryDecoder(plain, 5, plain.length - 5, null));
+    new org.apache.avro.generic.GenericDatumWriter<>(writer).write(generic, encoder);
+    encoder.flush();
+    AuditEvent expected = Samples.event();
+    expected.getRecords().getFirst().setEscaped(List.of());
+    assertThat(new AvroDeserializer<AuditEvent>(client).deserialize(EVENTS, out.toByteArray()))
+        .isEqualTo(expected);
+  }
+
+  @Test
   void deserializer_readsByAViewWhatItsCallerWants() {
     AvroSerializer<AuditEvent> serializer = new AvroSerializer<>(client);
     AvroDeserializer<AuditEvent> deserializer =
