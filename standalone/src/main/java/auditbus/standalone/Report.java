@@ -47,7 +47,10 @@ final class Report {
             + ", "
             + Amounts.bytes(counts.bytes())
             + " from "
-            + Amounts.count(counts.hosts(), "host"));
+            + Amounts.count(counts.hosts(), "host")
+            + (counts.resent() == 0
+                ? ""
+                : " (" + Amounts.count(counts.resent(), "record") + " sent again, counted once)"));
     lines.add(
         Amounts.count(counts.trails().size(), "trail")
             + ", "

@@ -96,8 +96,7 @@ final class StandaloneIT {
       child.untilSays("1 shutdown", UP);
       child.until("the rest", UP, () -> size(open) >= size(log));
 
-      ChildProcess.Ended events =
-          ChildProcess.run(scratch, "events", "--data", data.toString(), "--once");
+      ChildProcess.Ended events = ChildProcess.run(scratch, "events", "--data", data.toString());
       assertThat(events.code()).as(events.err()).isZero();
       assertThat(events.out().lines())
           .allSatisfy(line -> assertThat(line).startsWith("{").endsWith("}"))
@@ -115,6 +114,10 @@ final class StandaloneIT {
       assertThat(ended.out()).endsWith("stopping\n");
       assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(15));
     }
+
+    ChildProcess.Ended left = ChildProcess.run(scratch, "events", "--data", data.toString());
+    assertThat(left.code()).as(left.err()).isZero();
+    assertThat(left.out()).contains("\"DAEMON_END\"");
 
     ChildProcess.Ended ended = once(data, directory);
     assertThat(ended.err()).isEmpty();
