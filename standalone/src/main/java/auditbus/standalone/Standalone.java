@@ -123,9 +123,6 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
     lag = new GroupLag(admin);
     new TopicAdmin(admin).create(PARTITIONS, 1);
     SchemaRegistryClient schemas = new SchemaRegistryClient(registrySettings());
-    for (Topics topic : Topics.values()) {
-      schemas.register(topic.subject(), topic.schema());
-    }
 
     reader = new TopicsReader(client(), new RegistryValues(schemas));
     add("tally", reader);

@@ -56,10 +56,10 @@ final class StandaloneIT {
     long seed = System.nanoTime();
     System.out.println("seed of the generated log: " + seed);
     Path log = scratch.resolve("busy.log");
-    int events = GeneratedLog.write(log, 24_000_000, seed);
+    int events = GeneratedLog.write(log, 12_000_000, seed);
     Path data = scratch.resolve("data");
     Path collected = data.resolve("collected");
-    for (long killAtBytes : new long[] {1_000_000, 12_000_000}) {
+    for (long killAtBytes : new long[] {1_000_000, 6_000_000}) {
       try (ChildProcess child = start(data, log, "--once")) {
         child.until(
             killAtBytes + " collected bytes", UP, () -> Trees.bytes(collected) >= killAtBytes);
