@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -50,11 +51,29 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
   private boolean key;
   private final Map<Integer, Reader> readers = new ConcurrentHashMap<>();
   private final AtomicReference<BinaryDecoder> spare = new AtomicReference<>();
+  private final UnaryOperator<Schema> view;
 
   private record Reader(String type, DatumReader<SpecificRecord> datum) {}
 
   /** For Kafka, which calls {@link #configure} next. */
-  public AvroDeserializer() {}
+  public AvroDeserializer() {
+    this(UnaryOperator.identity());
+  }
+
+  private AvroDeserializer(UnaryOperator<Schema> view) {
+    this.view = view;
+  }
+
+  /**
+   * A deserializer that skips what its caller has no use for; call {@link #configure} next.
+   *
+   * @param view from a generated type's schema to the one it is read by, in which records may lack
+   *     their last fields: these are {@code null} in what is read. Every field that stays keeps its
+   *     position.
+   */
+  public static <T extends SpecificRecord> AvroDeserializer<T> reading(UnaryOperator<Schema> view) {
+    return new AvroDeserializer<>(view);
+  }
 
   /** A deserializer of values that shares the client and needs no {@link #configure}. */
   public AvroDeserializer(SchemaRegistryClient registry) {
@@ -67,6 +86,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
    * @param key whether it reads records' keys
    */
   public AvroDeserializer(SchemaRegistryClient registry, boolean key) {
+    this(UnaryOperator.identity());
     this.registry = registry;
     this.key = key;
   }
@@ -174,7 +194,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
       made =
           new Reader(
               writer.getFullName(),
-              new SpecificDatumReader<>(writer, model.getSchema(type), model));
+              new SpecificDatumReader<>(writer, view.apply(model.getSchema(type)), model));
     } catch (AvroRuntimeException e) {
       throw wrong(topic, id, length, e.getMessage(), e);
     }

@@ -8,10 +8,12 @@ import java.util.Arrays;
  * A hash table whose keys are looked up as a range of bytes, so that finding a known word in a line
  * costs no allocation.
  *
- * <p>Not thread-safe while {@link #put} may run.
+ * <p>INVARIANT: neither keys nor what is looked up has 0x00 in it, so the first eight bytes of a
+ * short word tell its length. Not thread-safe while {@link #put} may run.
  */
 final class ByteTable<V> {
   private byte[][] keys = new byte[512][];
+  private long[] heads = new long[512];
   private Object[] values = new Object[512];
   private int size;
 
@@ -19,25 +21,20 @@ final class ByteTable<V> {
     return size;
   }
 
-  /** The hash of a range: the same as {@link String#hashCode} of its ISO 8859-1 text. */
-  static int hash(byte[] bytes, int from, int to) {
-    int hash = 0;
-    for (int at = from; at < to; at++) {
-      hash = 31 * hash + (bytes[at] & 0xff);
-    }
-    return hash;
-  }
-
   /** The value under a range of bytes, or null. */
   @SuppressWarnings("unchecked")
-  V get(byte[] bytes, int from, int to, int hash) {
+  V get(byte[] bytes, int from, int to) {
+    int length = to - from;
+    long head = Words.head(bytes, from, to);
     int mask = keys.length - 1;
-    for (int slot = spread(hash) & mask; ; slot = (slot + 1) & mask) {
+    for (int slot = hash(head, length, bytes, to) & mask; ; slot = (slot + 1) & mask) {
       byte[] key = keys[slot];
       if (key == null) {
         return null;
       }
-      if (Arrays.equals(key, 0, key.length, bytes, from, to)) {
+      if (heads[slot] == head
+          && key.length == length
+          && (length <= Long.BYTES || Arrays.equals(key, 0, length, bytes, from, to))) {
         return (V) values[slot];
       }
     }
@@ -55,6 +52,7 @@ final class ByteTable<V> {
     byte[][] oldKeys = keys;
     Object[] oldValues = values;
     keys = new byte[oldKeys.length * 2][];
+    heads = new long[oldKeys.length * 2];
     values = new Object[oldKeys.length * 2];
     for (int at = 0; at < oldKeys.length; at++) {
       if (oldKeys[at] != null) {
@@ -64,16 +62,24 @@ final class ByteTable<V> {
   }
 
   private void insert(byte[] key, Object value) {
+    long head = Words.head(key, 0, key.length);
     int mask = keys.length - 1;
-    int slot = spread(hash(key, 0, key.length)) & mask;
+    int slot = hash(head, key.length, key, key.length) & mask;
     while (keys[slot] != null) {
       slot = (slot + 1) & mask;
     }
     keys[slot] = key;
+    heads[slot] = head;
     values[slot] = value;
   }
 
-  private static int spread(int hash) {
-    return hash ^ (hash >>> 15);
+  /** Of the first eight bytes, the last eight and the length. */
+  private static int hash(long head, int length, byte[] bytes, int to) {
+    long mixed = head + length;
+    if (length > Long.BYTES) {
+      mixed = mixed * 0x9e3779b97f4a7c15L ^ Words.at(bytes, to - Long.BYTES);
+    }
+    mixed *= 0x9e3779b97f4a7c15L;
+    return (int) (mixed >>> 40);
   }
 }

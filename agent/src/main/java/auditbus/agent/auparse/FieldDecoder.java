@@ -18,6 +18,7 @@ import java.util.Arrays;
 final class FieldDecoder {
   private static final byte[] DIGITS = new byte[256];
   private static final String[] SINGLE = new String[128];
+  private static final int SHORT_TEXTS = 1024;
   private static final String UPPER_CASE_HEX = "0123456789ABCDEF";
 
   static {
@@ -29,6 +30,11 @@ final class FieldDecoder {
       SINGLE[c] = String.valueOf(c);
     }
   }
+
+  // Short texts made before: most values are "0", "root", "fe:00" and the like. A text's first
+  // eight bytes are its place and its key.
+  private final long[] shortKeys = new long[SHORT_TEXTS];
+  private final String[] shortTexts = new String[SHORT_TEXTS];
 
   private byte[] decoded = new byte[1024];
   private int decodedLength;
@@ -96,6 +102,25 @@ final class FieldDecoder {
   /** The socket address last decoded from hex, or null if its family is none that is known. */
   String decodedSocketAddress() {
     return SocketAddress.describe(decoded, decodedLength, this);
+  }
+
+  /** A range of bytes that are all ASCII, none of them 0x00, as text. */
+  String ascii(byte[] bytes, int from, int to) {
+    escaped = false;
+    int length = to - from;
+    if (length > Long.BYTES) {
+      return new String(bytes, from, length, StandardCharsets.ISO_8859_1);
+    }
+    if (length <= 1) {
+      return length == 0 ? "" : SINGLE[bytes[from]];
+    }
+    long key = Words.head(bytes, from, to);
+    int slot = (int) ((key * 0x9e3779b97f4a7c15L) >>> 54);
+    if (shortKeys[slot] != key) {
+      shortKeys[slot] = key;
+      shortTexts[slot] = new String(bytes, from, length, StandardCharsets.ISO_8859_1);
+    }
+    return shortTexts[slot];
   }
 
   /** A range of bytes as text. */

@@ -35,6 +35,7 @@ final class FieldName {
     LABEL
   }
 
+  // Interned, so that Fields can be asked by identity.
   final String text;
   final String inner;
   final Kind kind;
@@ -45,8 +46,8 @@ final class FieldName {
   private long seenInner;
 
   FieldName(String text, Kind kind) {
-    this.text = text;
-    this.inner = "msg." + text;
+    this.text = text.intern();
+    this.inner = ("msg." + text).intern();
     this.kind = kind;
     boolean upper = !text.isEmpty();
     for (int at = 0; at < text.length(); at++) {

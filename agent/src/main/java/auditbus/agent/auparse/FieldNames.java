@@ -59,8 +59,8 @@ final class FieldNames {
   private ByteTable<FieldName> names = known();
 
   /** The name in a range of bytes, or null if it cannot be one. */
-  FieldName find(byte[] bytes, int from, int to, int hash) {
-    FieldName name = names.get(bytes, from, to, hash);
+  FieldName find(byte[] bytes, int from, int to) {
+    FieldName name = names.get(bytes, from, to);
     return name != null ? name : learn(bytes, from, to);
   }
 

@@ -34,6 +34,22 @@ final class Fields extends AbstractMap<String, String> {
     return null;
   }
 
+  /**
+   * The value of a name given as a literal, or null. Compares identities: names are interned.
+   *
+   * @param literal a compile-time constant
+   */
+  @SuppressWarnings("ReferenceEquality")
+  String of(String literal) {
+    String[] all = namesAndValues;
+    for (int at = 0; at < all.length; at += 2) {
+      if (all[at] == literal) {
+        return all[at + 1];
+      }
+    }
+    return null;
+  }
+
   @Override
   public boolean containsKey(Object name) {
     return get(name) != null;

@@ -26,6 +26,7 @@ import java.util.List;
  */
 final class LineParser {
   private static final byte SEPARATOR = 0x1d;
+  private static final long SEPARATORS = Words.repeat(SEPARATOR);
   // The last second of the year 9999; beyond it is damage, and microseconds would overflow later.
   private static final long MAX_SECONDS = 253_402_300_799L;
   private static final long MAX_SERIAL = 0xffff_ffffL;
@@ -49,6 +50,7 @@ final class LineParser {
   // The line being read.
   private byte[] line;
   private int lineEnd;
+  private boolean ascii;
   private RecordType type;
   private long number;
   private int at;
@@ -110,16 +112,38 @@ final class LineParser {
     escaped = List.of();
     keys = List.of();
     node = null;
-    for (int index = 0; index < end; index++) {
-      byte b = raw[index];
-      if (b == 0) {
-        return false;
+    long high = 0;
+    long zeros = 0;
+    int index = 0;
+    for (; index + Long.BYTES <= end; index += Long.BYTES) {
+      long word = Words.at(raw, index);
+      high |= word;
+      zeros |= Words.zeros(word);
+      if (Words.zeros(word ^ SEPARATORS) != 0) {
+        separator = lastSeparator(index, index + Long.BYTES);
       }
+    }
+    for (; index < end; index++) {
+      byte b = raw[index];
+      high |= b;
+      zeros |= b == 0 ? 1 : 0;
       if (b == SEPARATOR) {
         separator = index;
       }
     }
+    ascii = (high & Words.HIGH_BITS) == 0;
+    if (zeros != 0) {
+      return false;
+    }
     return end > 0;
+  }
+
+  private int lastSeparator(int from, int to) {
+    int p = to - 1;
+    while (p > from && line[p] != SEPARATOR) {
+      p--;
+    }
+    return p;
   }
 
   private boolean readHead() {
@@ -129,7 +153,7 @@ final class LineParser {
       if (to == from || to >= lineEnd) {
         return false;
       }
-      node = decoder.text(line, from, to);
+      node = text(from, to);
       at = to + 1;
     }
     if (!startsWith(TYPE)) {
@@ -197,7 +221,7 @@ final class LineParser {
     while (from < separator && line[from] == ' ') {
       from++;
     }
-    putText(TEXT, false, decoder.text(line, from, Math.max(from, separator)));
+    putText(TEXT, false, text(from, Math.max(from, separator)));
     return true;
   }
 
@@ -212,10 +236,8 @@ final class LineParser {
     while (p < limit) {
       // A word with a = in it is a field; others are words of a message and stay in raw.
       int nameFrom = p;
-      int hash = 0;
       byte b = 0;
       while (p < limit && (b = line[p]) != '=' && b != ' ') {
-        hash = 31 * hash + (b & 0xff);
         p++;
       }
       if (p >= limit || b == ' ') {
@@ -224,9 +246,8 @@ final class LineParser {
       }
       if (inside && line[nameFrom] == '(') {
         nameFrom++; // the old (hostname=..., addr=...)
-        hash = ByteTable.hash(line, nameFrom, p);
       }
-      FieldName name = names.find(line, nameFrom, p, hash);
+      FieldName name = names.find(line, nameFrom, p);
       p++;
       if (name != null && name.kind == FieldName.Kind.MESSAGE && !inside && isQuote(p)) {
         readMessage(name, p + 1);
@@ -260,7 +281,7 @@ final class LineParser {
     separator = close < from ? lineEnd : close + 1;
     readFields(from, to, true);
     if (!hasEquals(from, to) && name.isFirst(number, false)) {
-      put(name.text, decoder.text(line, from, to));
+      put(name.text, text(from, to));
     }
   }
 
@@ -294,7 +315,7 @@ final class LineParser {
     if (close >= limit) {
       return from;
     }
-    putText(ACCESS_RESULT, inside, decoder.text(line, p, wordEnd));
+    putText(ACCESS_RESULT, inside, text(p, wordEnd));
     int permissionsFrom = open + 1;
     int permissionsTo = close;
     while (permissionsFrom < permissionsTo && line[permissionsFrom] == ' ') {
@@ -303,10 +324,7 @@ final class LineParser {
     while (permissionsTo > permissionsFrom && line[permissionsTo - 1] == ' ') {
       permissionsTo--;
     }
-    putText(
-        ACCESS_PERMISSIONS,
-        inside,
-        decoder.text(line, permissionsFrom, permissionsTo).replace(' ', ','));
+    putText(ACCESS_PERMISSIONS, inside, text(permissionsFrom, permissionsTo).replace(' ', ','));
     return close + 1;
   }
 
@@ -324,17 +342,15 @@ final class LineParser {
     int p = from;
     while (p < limit) {
       int nameFrom = p;
-      int hash = 0;
       byte b = 0;
       while (p < limit && (b = line[p]) != '=' && b != ' ') {
-        hash = 31 * hash + (b & 0xff);
         p++;
       }
       if (p >= limit || b == ' ') {
         p++;
         continue;
       }
-      FieldName name = names.find(line, nameFrom, p, hash);
+      FieldName name = names.find(line, nameFrom, p);
       p++;
       int brace = p < limit && line[p] == '{' ? endOfBraces(p, limit) : -1;
       if (brace > 0) {
@@ -346,7 +362,7 @@ final class LineParser {
         p = readValue(p, limit, false);
       }
       if (name != null && name.upperCase && name.isFirst(number, false)) {
-        put(name.text, decoder.text(line, valueFrom, valueTo));
+        put(name.text, text(valueFrom, valueTo));
       }
     }
   }
@@ -373,9 +389,7 @@ final class LineParser {
     if (quoted) {
       p++;
       valueFrom = p;
-      while (p < limit && line[p] != first) {
-        p++;
-      }
+      p = Words.find(line, p, limit, first);
       valueTo = p;
       // Behind the closing quote only a blank or a comma is expected; the next word is the next.
       p = endOfWord(p, limit);
@@ -393,7 +407,7 @@ final class LineParser {
       if (!quoted) {
         stripPunctuation(inside);
       }
-      put(text, decoder.text(line, valueFrom, valueTo));
+      put(text, text(valueFrom, valueTo));
       if (name.kind == FieldName.Kind.KEY && type.isCall() && !inside) {
         putKey();
       }
@@ -403,7 +417,7 @@ final class LineParser {
       case COMMAND_LINE -> put(text, decoder.decodedCommandLine());
       case SOCKET_ADDRESS -> {
         String address = decoder.decodedSocketAddress();
-        put(text, address == null ? decoder.text(line, valueFrom, valueTo) : address);
+        put(text, address == null ? text(valueFrom, valueTo) : address);
       }
       case KEY -> {
         String joined = decoder.decoded();
@@ -419,7 +433,7 @@ final class LineParser {
 
   /** Puts a field that has no name of its own in the line. */
   private void putText(byte[] text, boolean inside, String value) {
-    FieldName name = names.find(text, 0, text.length, ByteTable.hash(text, 0, text.length));
+    FieldName name = names.find(text, 0, text.length);
     if (name.isFirst(number, inside)) {
       put(inside ? name.inner : name.text, value);
     }
@@ -446,7 +460,7 @@ final class LineParser {
   }
 
   private void putKey() {
-    String key = decoder.text(line, valueFrom, valueTo);
+    String key = text(valueFrom, valueTo);
     if (quoted || !key.equals("(null)")) {
       keys = List.of(key);
     }
@@ -476,20 +490,17 @@ final class LineParser {
 
   /** Position of a byte at or behind {@link #at}, or -1. */
   private int find(byte wanted) {
-    for (int p = at; p < lineEnd; p++) {
-      if (line[p] == wanted) {
-        return p;
-      }
-    }
-    return -1;
+    int found = Words.find(line, at, lineEnd, wanted);
+    return found < lineEnd ? found : -1;
   }
 
   private int endOfWord(int from, int limit) {
-    int p = from;
-    while (p < limit && line[p] != ' ') {
-      p++;
-    }
-    return p;
+    return Words.find(line, from, limit, ' ');
+  }
+
+  /** A range of the line as text. */
+  private String text(int from, int to) {
+    return ascii ? decoder.ascii(line, from, to) : decoder.text(line, from, to);
   }
 
   private boolean startsWith(byte[] word) {

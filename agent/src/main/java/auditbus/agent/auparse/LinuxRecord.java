@@ -40,7 +40,8 @@ record LinuxRecord(
     return stamp == null;
   }
 
-  String field(String name) {
-    return fields.get(name);
+  /** The value of a field, or null; the name is a compile-time constant. */
+  String field(String literal) {
+    return fields.of(literal);
   }
 }

@@ -69,6 +69,8 @@ final class Reassembler {
   private final LinkedHashMap<LinuxRecord.Stamp, Open> open = new LinkedHashMap<>(64, 0.75f, true);
   private EndMark endMark = EndMark.NOT_KNOWN;
   private Open awaitingEoe;
+  // The event added to last, so the last one of open; null if it was closed.
+  private Open last;
   private long accepted;
   private long openBytes;
   private int openRecords;
@@ -100,10 +102,14 @@ final class Reassembler {
   void add(LinuxRecord record, long nowNanos) {
     int type = record.type().number();
     settle(record.stamp(), type);
-    Open event = open.get(record.stamp());
-    if (event == null) {
-      event = new Open(record.stamp());
-      open.put(record.stamp(), event);
+    Open event = last;
+    if (event == null || !event.stamp.equals(record.stamp())) {
+      event = open.get(record.stamp());
+      if (event == null) {
+        event = new Open(record.stamp());
+        open.put(event.stamp, event);
+      }
+      last = event;
     }
     int length = record.source().raw().length;
     event.records.add(record);
@@ -178,6 +184,9 @@ final class Reassembler {
     openRecords -= event.records.size();
     if (event == awaitingEoe) {
       awaitingEoe = null;
+    }
+    if (event == last) {
+      last = null;
     }
     if (cause == Cause.IDLE && event.titled) {
       endMark = EndMark.PROCTITLE; // no EOE came for it, so none need come for the next

@@ -47,7 +47,7 @@ record RecordType(int number, String name) {
 
   /** The type a range of bytes names; any word is one, an unknown one has number 0. */
   static RecordType named(byte[] bytes, int from, int to) {
-    RecordType known = Table.NAMES.get(bytes, from, to, ByteTable.hash(bytes, from, to));
+    RecordType known = Table.NAMES.get(bytes, from, to);
     if (known != null) {
       return known;
     }

@@ -15,9 +15,16 @@ import auditbus.schemas.Subject;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class AuparseDecoderTest {
@@ -446,5 +453,48 @@ class AuparseDecoderTest {
         record("SYSCALL", 1, "success=yes items=0 pid=2"),
         record("EOE", 1, ""));
     assertThat(events.getFirst().event().getOutcome()).isEqualTo(Outcome.FAILURE);
+  }
+
+  @Test
+  void kernelEventsInterleavedAtRandom_comeOutAsIfOneByOne() {
+    long seed = System.nanoTime();
+    System.out.println("AuparseDecoderTest: seed " + seed);
+    Random random = new Random(seed);
+    Map<String, List<TrailRecord>> byStamp = new LinkedHashMap<>();
+    for (TrailRecord record : Samples.frame(Samples.bytes(Samples.netlink("mixed.txt")))) {
+      String text = new String(record.raw(), StandardCharsets.ISO_8859_1);
+      int end = text.indexOf("): ");
+      if (end > 0) {
+        byStamp
+            .computeIfAbsent(
+                text.substring(0, end).replaceAll("type=\\d+", ""), key -> new ArrayList<>())
+            .add(record);
+      }
+    }
+    Set<List<Span>> wanted = new HashSet<>();
+    byStamp.values().forEach(records -> wanted.add(spans(records)));
+    for (int round = 0; round < 200; round++) {
+      List<Deque<TrailRecord>> queues = new ArrayList<>();
+      byStamp.values().forEach(records -> queues.add(new ArrayDeque<>(records)));
+      events.clear();
+      AuparseDecoder decoder = decoder(Limits.defaults());
+      // One event by itself shows the decoder that this stream has EOE.
+      queues.removeFirst().forEach(record -> decoder.accept(record, false, events::add));
+      while (!queues.isEmpty()) {
+        Deque<TrailRecord> queue = queues.get(random.nextInt(Math.min(5, queues.size())));
+        decoder.accept(queue.removeFirst(), false, events::add);
+        queues.removeIf(Deque::isEmpty);
+      }
+      decoder.flush(events::add);
+      assertThat(events.stream().map(DecodedEvent::spans).toList())
+          .containsExactlyInAnyOrderElementsOf(wanted);
+      assertThat(events).allMatch(event -> event.event().getComplete());
+    }
+  }
+
+  private static List<Span> spans(List<TrailRecord> records) {
+    return records.stream()
+        .map(record -> new Span(record.trail(), record.position(), record.end()))
+        .toList();
   }
 }

@@ -10,12 +10,17 @@ import auditbus.schemas.AuditEvent;
 import auditbus.schemas.AuditRecord;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
@@ -26,7 +31,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** Whatever a trail holds: nothing throws, every byte is in exactly one event, raw is exact. */
 class DamageTest {
-  private static final int ROUNDS = Integer.getInteger("damage.rounds", 2_000);
+  private static final int ROUNDS = Integer.getInteger("damage.rounds", 1_000);
 
   static List<Path> all() {
     return Samples.all();
@@ -51,11 +56,13 @@ class DamageTest {
                 false,
                 line.observed()));
         List<DecodedEvent> events = decode(records, Limits.defaults(), new Random(0));
-        assertThat(events)
-            .filteredOn(event -> event.event().getType().equals("UNPARSED"))
-            .anySatisfy(
-                event ->
-                    assertThat(event.spans().getFirst().position()).isEqualTo(line.position()));
+        boolean torn = false;
+        for (DecodedEvent event : events) {
+          torn |=
+              event.event().getType().equals("UNPARSED")
+                  && event.spans().getFirst().position() == line.position();
+        }
+        assertThat(torn).isTrue();
       }
     }
   }
@@ -160,7 +167,7 @@ class DamageTest {
       case 1 -> splice(log, at, Math.min(log.length, at + random.nextInt(40)), new byte[0]);
       case 2 -> {
         String word = words[random.nextInt(words.length)];
-        yield splice(log, at, at, word.getBytes(java.nio.charset.StandardCharsets.ISO_8859_1));
+        yield splice(log, at, at, word.getBytes(StandardCharsets.ISO_8859_1));
       }
       default -> {
         int to = Math.min(log.length, at + random.nextInt(300));
@@ -182,11 +189,11 @@ class DamageTest {
       List<TrailRecord> records, Limits limits, Random random) {
     List<DecodedEvent> events = new ArrayList<>();
     AuparseDecoder decoder = new AuparseDecoder(Samples.ORIGIN, limits, () -> 0);
-    long bytes = 0;
     for (TrailRecord record : records) {
       decoder.accept(record, random.nextInt(3) == 0, events::add);
-      bytes += record.raw().length;
-      assertThat(decoder.openBytes()).isLessThanOrEqualTo(limits.maxOpenBytes());
+      if (decoder.openBytes() > limits.maxOpenBytes()) {
+        throw new AssertionError(decoder.openBytes() + " bytes open, limits " + limits);
+      }
       if (random.nextInt(10) == 0) {
         decoder.expire(random.nextInt(200), events::add);
       }
@@ -196,20 +203,36 @@ class DamageTest {
     assertThat(decoder.openRecords()).isZero();
     assertThat(decoder.defects()).isZero();
 
-    List<Span> spans = new ArrayList<>();
-    for (DecodedEvent event : events) {
-      assertThat(event.spans()).hasSameSizeAs(event.event().getRecords());
-      spans.addAll(event.spans());
+    Map<Long, byte[]> missing = new HashMap<>();
+    for (TrailRecord record : records) {
+      missing.put(record.position(), record.raw());
     }
-    assertThat(spans.stream().mapToLong(Span::length).sum()).isEqualTo(bytes);
-    assertThat(spans.stream().map(Span::position))
-        .containsExactlyInAnyOrderElementsOf(records.stream().map(TrailRecord::position).toList());
     for (DecodedEvent event : events) {
-      for (AuditRecord record : event.event().getRecords()) {
-        assertThat(record.getFields().keySet()).doesNotHaveDuplicates();
-        assertThat(record.getRaw().remaining()).isEqualTo(record.getLength());
+      List<AuditRecord> parts = event.event().getRecords();
+      if (event.spans().size() != parts.size()) {
+        throw new AssertionError("spans and records differ: " + event);
+      }
+      for (int index = 0; index < parts.size(); index++) {
+        AuditRecord part = parts.get(index);
+        byte[] raw = missing.remove(part.getPosition());
+        boolean exact =
+            raw != null
+                && part.getRaw().equals(ByteBuffer.wrap(raw))
+                && part.getLength() == raw.length
+                && event
+                    .spans()
+                    .get(index)
+                    .equals(
+                        new Span(
+                            Samples.TRAIL, part.getPosition(), part.getPosition() + raw.length));
+        boolean unique =
+            new HashSet<>(part.getFields().keySet()).size() == part.getFields().entrySet().size();
+        if (!exact || !unique) {
+          throw new AssertionError("covered twice, not exact or a field twice: " + part);
+        }
       }
     }
+    assertThat(missing).isEmpty();
     return events;
   }
 }

@@ -42,6 +42,10 @@ final class Samples {
     return ROOT.resolve("linux").resolve(name);
   }
 
+  static Path netlink(String name) {
+    return ROOT.resolve("netlink").resolve(name);
+  }
+
   static byte[] bytes(Path sample) {
     try {
       return Files.readAllBytes(sample);

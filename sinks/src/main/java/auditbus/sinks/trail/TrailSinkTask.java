@@ -65,7 +65,7 @@ public final class TrailSinkTask extends SinkTask {
 
   /** For the worker. */
   public TrailSinkTask() {
-    this(AvroDeserializer::new, InstantSource.system());
+    this(() -> AvroDeserializer.reading(SinkView::of), InstantSource.system());
   }
 
   TrailSinkTask(Supplier<Deserializer<?>> deserializers, InstantSource clock) {

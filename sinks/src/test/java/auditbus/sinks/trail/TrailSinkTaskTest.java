@@ -390,6 +390,25 @@ class TrailSinkTaskTest {
   }
 
   @Test
+  void sink_holdsTheOffsetsOfWhatTheDiskRefusesAndResumesByItself() throws IOException {
+    TestTrail other = new TestTrail("web2", "auditd", START, trail.bytes());
+    worker.send(trail.event(0, 100));
+    Path inTheWay = Files.createDirectories(directory.resolve("." + START + ".coverage/x"));
+    worker.commit();
+    assertThat(worker.committed).isEmpty();
+    worker.send(other.event(0, other.bytes().length), other.terminated());
+    assertThat(root.resolve("web2/auditd").resolve(other.name()))
+        .as("another trail is not held up")
+        .hasBinaryContent(other.bytes());
+    Files.delete(inTheWay);
+    Files.delete(inTheWay.getParent());
+    worker.commit();
+    assertThat(worker.committed).containsEntry(new TopicPartition(Topics.EVENTS.topic(), 0), 2L);
+    worker.send(trail.event(100, trail.bytes().length), trail.terminated());
+    assertThat(directory.resolve(trail.name())).hasBinaryContent(trail.bytes());
+  }
+
+  @Test
   void sink_waitsForAnotherTaskThatHoldsTheSource() throws IOException {
     worker.send(trail.event(0, 100));
     TestWorker second = new TestWorker(root);

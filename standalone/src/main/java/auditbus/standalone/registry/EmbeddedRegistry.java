@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -28,6 +29,8 @@ public final class EmbeddedRegistry implements AutoCloseable {
 
   /** Requests served at the same time; further ones wait. */
   private static final int THREADS = 8;
+
+  private static final Duration BROKER_TIMEOUT = Duration.ofSeconds(30);
 
   private final HttpServer server;
   private final ExecutorService threads;
@@ -56,6 +59,11 @@ public final class EmbeddedRegistry implements AutoCloseable {
    */
   public static EmbeddedRegistry open(Map<String, Object> kafka, InetSocketAddress listen)
       throws IOException {
+    return open(kafka, listen, BROKER_TIMEOUT);
+  }
+
+  static EmbeddedRegistry open(
+      Map<String, Object> kafka, InetSocketAddress listen, Duration timeout) throws IOException {
     if (listen.isUnresolved()) {
       throw new IOException(
           "the schema registry cannot listen on " + listen.getHostString() + ": unknown host");
@@ -70,7 +78,7 @@ public final class EmbeddedRegistry implements AutoCloseable {
           e);
     }
     RegistryState state = new RegistryState();
-    SchemaTopic topic = new SchemaTopic(kafka, state);
+    SchemaTopic topic = new SchemaTopic(kafka, state, timeout);
     try {
       topic.open();
     } catch (IOException | RuntimeException e) {

@@ -62,16 +62,20 @@ final class SchemaTopic implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SchemaTopic.class);
   private static final ObjectMapper JSON = new ObjectMapper();
   private static final TopicPartition PARTITION = new TopicPartition(TOPIC, 0);
-  private static final Duration TIMEOUT = Duration.ofSeconds(30);
 
   private final Map<String, Object> kafka;
   private final RegistryState state;
+  private final Duration timeout;
   private Producer<byte[], byte[]> producer;
   private Consumer<byte[], byte[]> consumer;
 
-  SchemaTopic(Map<String, Object> kafka, RegistryState state) {
+  /**
+   * @param timeout longest wait for the broker, in one read or write
+   */
+  SchemaTopic(Map<String, Object> kafka, RegistryState state, Duration timeout) {
     this.kafka = Map.copyOf(kafka);
     this.state = state;
+    this.timeout = timeout;
   }
 
   /** Makes the topic if it is missing and reads it to its end. */
@@ -83,6 +87,8 @@ final class SchemaTopic implements AutoCloseable {
       Map<String, Object> reading = new HashMap<>(common);
       reading.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
       reading.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
+      // A fetch that waits for more at the broker holds up the question for the end behind it.
+      reading.put(ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, 5);
       consumer =
           new KafkaConsumer<>(reading, new ByteArrayDeserializer(), new ByteArrayDeserializer());
       consumer.assign(List.of(PARTITION));
@@ -91,9 +97,10 @@ final class SchemaTopic implements AutoCloseable {
       writing.put(ProducerConfig.ACKS_CONFIG, "all");
       writing.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, true);
       writing.put(ProducerConfig.LINGER_MS_CONFIG, 0);
-      writing.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, (int) TIMEOUT.toMillis());
-      writing.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
-      writing.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, TIMEOUT.toMillis());
+      writing.put(ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG, (int) timeout.toMillis());
+      writing.put(
+          ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, (int) Math.min(10_000, timeout.toMillis()));
+      writing.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, timeout.toMillis());
       writing.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 4 * 1024 * 1024L);
       producer = new KafkaProducer<>(writing, new ByteArraySerializer(), new ByteArraySerializer());
       catchUp();
@@ -112,14 +119,14 @@ final class SchemaTopic implements AutoCloseable {
                 .describeTopics(Set.of(TOPIC))
                 .topicNameValues()
                 .get(TOPIC)
-                .get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+                .get(timeout.toSeconds(), TimeUnit.SECONDS);
         ConfigResource resource = new ConfigResource(ConfigResource.Type.TOPIC, TOPIC);
         Config config =
             admin
                 .describeConfigs(Set.of(resource))
                 .values()
                 .get(resource)
-                .get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+                .get(timeout.toSeconds(), TimeUnit.SECONDS);
         String cleanup = config.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
         if (!cleanup.equals(TopicConfig.CLEANUP_POLICY_COMPACT)
             || description.partitions().size() != 1) {
@@ -141,13 +148,13 @@ final class SchemaTopic implements AutoCloseable {
     }
   }
 
-  private static void create(Admin admin)
+  private void create(Admin admin)
       throws ExecutionException, TimeoutException, InterruptedException {
     NewTopic topic =
         new NewTopic(TOPIC, Optional.of(1), Optional.empty())
             .configs(Map.of(TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_COMPACT));
     try {
-      admin.createTopics(Set.of(topic)).all().get(TIMEOUT.toSeconds(), TimeUnit.SECONDS);
+      admin.createTopics(Set.of(topic)).all().get(timeout.toSeconds(), TimeUnit.SECONDS);
     } catch (ExecutionException e) {
       if (!(e.getCause() instanceof TopicExistsException)) {
         throw e;
@@ -159,15 +166,15 @@ final class SchemaTopic implements AutoCloseable {
   void catchUp() throws RegistryRefusal {
     long begin = System.nanoTime();
     try {
-      long end = consumer.endOffsets(Set.of(PARTITION), TIMEOUT).get(PARTITION);
-      while (consumer.position(PARTITION, TIMEOUT) < end) {
+      long end = consumer.endOffsets(Set.of(PARTITION), timeout).get(PARTITION);
+      while (consumer.position(PARTITION, timeout) < end) {
         for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofMillis(200))) {
           apply(record);
         }
-        if (System.nanoTime() - begin > TIMEOUT.toNanos()) {
+        if (System.nanoTime() - begin > timeout.toNanos()) {
           throw RegistryRefusal.storeTimeout(
               "topic %s was read up to offset %d of %d in %d s"
-                  .formatted(TOPIC, consumer.position(PARTITION), end, TIMEOUT.toSeconds()));
+                  .formatted(TOPIC, consumer.position(PARTITION), end, timeout.toSeconds()));
         }
       }
     } catch (KafkaException e) {
@@ -210,12 +217,12 @@ final class SchemaTopic implements AutoCloseable {
           .send(
               new ProducerRecord<>(
                   TOPIC, 0, JSON.writeValueAsBytes(key), JSON.writeValueAsBytes(value)))
-          .get(TIMEOUT.toSeconds() + 5, TimeUnit.SECONDS);
+          .get(timeout.toSeconds() + 5, TimeUnit.SECONDS);
     } catch (ExecutionException | KafkaException | IOException e) {
       throw RegistryRefusal.store("writing topic " + TOPIC + ": " + e.getMessage());
     } catch (TimeoutException e) {
       throw RegistryRefusal.storeTimeout(
-          "writing topic " + TOPIC + " took more than " + TIMEOUT.toSeconds() + " s");
+          "writing topic " + TOPIC + " took more than " + timeout.toSeconds() + " s");
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw RegistryRefusal.store("the registry is closing");

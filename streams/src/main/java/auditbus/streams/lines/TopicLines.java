@@ -2,6 +2,7 @@
 package auditbus.streams.lines;
 
 import auditbus.schemas.AvroDeserializer;
+import auditbus.schemas.SchemaRegistryException;
 import auditbus.schemas.Topics;
 import com.fasterxml.jackson.core.JsonGenerator;
 import java.io.IOException;
@@ -35,6 +36,7 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  */
 public final class TopicLines {
   private static final Duration POLL = Duration.ofMillis(200);
+  private static final int NOT_FOUND = 404;
 
   private final Map<String, Object> client;
   private final String topic;
@@ -76,6 +78,7 @@ public final class TopicLines {
    * @return number of lines
    * @throws IOException if the stream fails
    * @throws org.apache.kafka.common.KafkaException if the broker cannot be reached or refuses
+   * @throws SchemaRegistryException if the registry does not answer or does not let us in
    * @throws IllegalStateException if there is no such topic
    */
   public long print(OutputStream out, BooleanSupplier stop, Consumer<String> unreadable)
@@ -138,6 +141,11 @@ public final class TopicLines {
       lines.write(values.deserialize(record.topic(), record.value()));
       return true;
     } catch (SerializationException e) {
+      if (e.getCause() instanceof SchemaRegistryException registry
+          && registry.status().orElse(0) != NOT_FOUND) {
+        // Not this record: no record can be read.
+        throw registry;
+      }
       unreadable.accept(
           record.topic()
               + " partition "
