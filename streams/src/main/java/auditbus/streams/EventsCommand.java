@@ -81,6 +81,7 @@ public final class EventsCommand implements Callable<Integer> {
         if (!isBrokenPipe(e)) {
           throw e;
         }
+        return CommandLine.ExitCode.OK;
       }
       return unreadable.get() == 0 ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
     }

@@ -103,7 +103,8 @@ class JobsIT {
     settings.put("gaps.grace.ms", "500");
     settings.put("commit.interval.ms", "100");
     settings.put("restart.backoff.ms", "100");
-    settings.put("transaction.state.log.replication.factor", "1");
+    settings.put("session.timeout.ms", "6000");
+    settings.put("heartbeat.interval.ms", "1000");
     JobRunner one = new JobRunner(StreamsCommand.jobs(), new JobConfig(settings));
     one.start();
     return one;
@@ -314,7 +315,7 @@ class JobsIT {
                 "--registry",
                 registry.url(),
                 "--follow")
-            .redirectErrorStream(true)
+            .redirectError(ProcessBuilder.Redirect.INHERIT)
             .start();
     process.getOutputStream().close();
     String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

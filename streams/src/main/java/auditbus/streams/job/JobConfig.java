@@ -43,6 +43,11 @@ public final class JobConfig {
   /** What every job's application id begins with. */
   static final String APPLICATION_PREFIX = "auditbus-";
 
+  private static final Map<String, String> SESSION =
+      Map.of(
+          ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, "10000",
+          ConsumerConfig.HEARTBEAT_INTERVAL_MS_CONFIG, "3000");
+
   private static final ConfigDef TABLE =
       new ConfigDef()
           .define(
@@ -172,6 +177,16 @@ public final class JobConfig {
     TABLE.names().stream()
         .filter(StreamsConfig.configDef().names()::contains)
         .forEach(name -> streams.put(name, common.values().get(name)));
+    if (!"streams".equalsIgnoreCase(streams.getProperty(StreamsConfig.GROUP_PROTOCOL_CONFIG))) {
+      // How long nobody works on what a dead thread did: it does not leave the group.
+      SESSION.forEach(
+          (name, value) -> {
+            if (!streams.containsKey(name)
+                && !streams.containsKey(StreamsConfig.consumerPrefix(name))) {
+              streams.putIfAbsent(StreamsConfig.mainConsumerPrefix(name), value);
+            }
+          });
+    }
     streams.put(StreamsConfig.APPLICATION_ID_CONFIG, APPLICATION_PREFIX + job);
     streams.put(StreamsConfig.CLIENT_ID_CONFIG, APPLICATION_PREFIX + job);
     streams.put(StreamsConfig.PROCESSING_GUARANTEE_CONFIG, StreamsConfig.EXACTLY_ONCE_V2);
