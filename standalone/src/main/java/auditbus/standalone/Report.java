@@ -127,6 +127,11 @@ final class Report {
           Amounts.count(counts.undecodable(), "value")
               + " in the topics cannot be decoded: somebody else wrote them");
     }
+    if (counts.deadLetters() > 0) {
+      lines.add(
+          Amounts.count(counts.deadLetters(), "record")
+              + " in audit.dead-letters: their headers say why");
+    }
     return lines;
   }
 

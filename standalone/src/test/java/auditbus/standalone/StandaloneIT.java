@@ -89,7 +89,7 @@ final class StandaloneIT {
     append(log, lines.subList(0, 10));
     Path data = scratch.resolve("data");
     try (ChildProcess child = start(data, directory)) {
-      child.untilSays("auditbus events --data", UP);
+      child.untilSays("./auditbus events --data", UP);
       Path open = data.resolve("collected/web1/auditd/20261120102854.not_terminated");
       child.until("the collected trail", UP, () -> size(open) >= size(log));
       append(log, lines.subList(10, lines.size()));
@@ -101,6 +101,10 @@ final class StandaloneIT {
       assertThat(events.out().lines())
           .allSatisfy(line -> assertThat(line).startsWith("{").endsWith("}"))
           .anySatisfy(line -> assertThat(line).contains("\"DAEMON_END\""));
+
+      assertThat(asPrintedForKafkaTools(child.out()).out())
+          .startsWith("{\"id\"")
+          .contains("\"marker\": \"DAEMON_END\"");
 
       ChildProcess.Ended second =
           ChildProcess.run(scratch, "standalone", "--data", data.toString(), "--once");
@@ -144,6 +148,30 @@ final class StandaloneIT {
     assertThat(Trees.trails(data.resolve("collected"), "web1", "cut"))
         .singleElement()
         .satisfies(trail -> assertThat(Trees.sha256(trail)).isEqualTo(Trees.sha256(cut)));
+  }
+
+  /** Runs the console consumer of a Kafka distribution with the arguments that were printed. */
+  private ChildProcess.Ended asPrintedForKafkaTools(String printed) throws Exception {
+    String line =
+        printed
+            .lines()
+            .filter(said -> said.contains("kafka-console-consumer.sh "))
+            .findFirst()
+            .orElseThrow();
+    List<String> words = List.of(line.strip().split(" ", -1));
+    assertThat(words.getFirst()).startsWith("CLASSPATH=/").contains("avro-");
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("surefire.test.class.path"),
+                "org.apache.kafka.tools.consumer.ConsoleConsumer"));
+    command.addAll(words.subList(2, words.size()));
+    command.addAll(List.of("--max-messages", "1", "--timeout-ms", "60000"));
+    try (ChildProcess consumer = ChildProcess.exec(scratch, command)) {
+      return consumer.await(Duration.ofSeconds(90));
+    }
   }
 
   private ChildProcess.Ended once(Path data, Path input) throws Exception {
