@@ -243,6 +243,8 @@ public final class EmbeddedKafka implements AutoCloseable {
     properties.put("background.threads", "2");
     properties.put("num.recovery.threads.per.data.dir", "2");
     properties.put("log.cleaner.dedupe.buffer.size", Integer.toString(4 << 20));
+    // There is no replica to fall back on: what is acknowledged is on the disk, not in its cache.
+    properties.put("log.flush.interval.messages", "1");
     properties.putAll(overrides);
     return new KafkaConfig(properties, false);
   }

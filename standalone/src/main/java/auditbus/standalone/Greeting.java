@@ -31,7 +31,7 @@ final class Greeting {
     lines.add("  log        " + data.log());
     lines.add("  collected  " + data.collected().resolve(standalone.host()));
     lines.add("as JSON, one event a line:");
-    lines.add("  auditbus events --data " + data.path());
+    lines.add("  ./auditbus events --data " + data.path());
     lines.add("with Kafka's own tools, any of " + String.join(" ", Topics.names()) + ":");
     lines.add(
         "  CLASSPATH="

@@ -47,7 +47,10 @@ final class Report {
             + ", "
             + Amounts.bytes(counts.bytes())
             + " from "
-            + Amounts.count(counts.hosts(), "host"));
+            + Amounts.count(counts.hosts(), "host")
+            + (counts.resent() == 0
+                ? ""
+                : " (" + Amounts.count(counts.resent(), "record") + " sent again, counted once)"));
     lines.add(
         Amounts.count(counts.trails().size(), "trail")
             + ", "
@@ -123,6 +126,11 @@ final class Report {
       lines.add(
           Amounts.count(counts.undecodable(), "value")
               + " in the topics cannot be decoded: somebody else wrote them");
+    }
+    if (counts.deadLetters() > 0) {
+      lines.add(
+          Amounts.count(counts.deadLetters(), "record")
+              + " in audit.dead-letters: their headers say why");
     }
     return lines;
   }

@@ -58,6 +58,13 @@ final class RotatingLog extends OutputStream {
     }
   }
 
+  /**
+   * Lets libraries say errors only, on the terminal. To be called before the first logger is made.
+   */
+  static void quiet() {
+    setting("defaultLogLevel", "error");
+  }
+
   private static void setting(String name, String value) {
     String property = "org.slf4j.simpleLogger." + name;
     if (System.getProperty(property) == null) {

@@ -123,9 +123,6 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
     lag = new GroupLag(admin);
     new TopicAdmin(admin).create(PARTITIONS, 1);
     SchemaRegistryClient schemas = new SchemaRegistryClient(registrySettings());
-    for (Topics topic : Topics.values()) {
-      schemas.register(topic.subject(), topic.schema());
-    }
 
     reader = new TopicsReader(client(), new RegistryValues(schemas));
     add("tally", reader);
@@ -307,6 +304,11 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
     config.put("tasks.max", "1");
     config.put("topics", Topics.EVENTS.topic() + "," + Topics.TRAILS.topic());
     config.put("root", data.collected().toString());
+    // A record nobody can use must not stop those behind it.
+    config.put("errors.tolerance", "all");
+    config.put("errors.deadletterqueue.topic.name", Topics.DEAD_LETTERS);
+    config.put("errors.deadletterqueue.topic.replication.factor", "1");
+    config.put("errors.deadletterqueue.context.headers.enable", "true");
     return config;
   }
 

@@ -180,7 +180,7 @@ final class StandaloneCommand implements Callable<Integer> {
       display.line("nothing is missing");
       return 0;
     }
-    missing.forEach(line -> System.err.println("auditbus: missing: " + line));
+    missing.forEach(line -> Main.error("missing: " + line));
     state.failure().ifPresent(failure -> Main.error(failure));
     if (!look.waitingFor().isEmpty()) {
       Main.error("gave up waiting for " + String.join(", ", look.waitingFor()));

@@ -47,6 +47,7 @@ final class Tally {
   private long incomplete;
   private long gaps;
   private long undecodable;
+  private long deadLetters;
 
   Tally(TopicValues values) {
     this.values = values;
@@ -59,6 +60,7 @@ final class Tally {
    * @param resent records that came more than once
    * @param gaps gaps ever published, open or closed
    * @param undecodable values that could not be decoded
+   * @param deadLetters records a job or the collector could not use
    * @param unparsedPlaces where the unparsed records lie, the first few
    * @param shutdowns in the order they happened
    */
@@ -73,6 +75,7 @@ final class Tally {
       long incomplete,
       long gaps,
       long undecodable,
+      long deadLetters,
       List<String> unparsedPlaces,
       List<String> incompletePlaces,
       List<TrailTally> trails,
@@ -81,7 +84,7 @@ final class Tally {
     /** Nothing read yet. */
     static final Counts NONE =
         new Counts(
-            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of(), List.of(), List.of(), List.of(), List.of());
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, List.of(), List.of(), List.of(), List.of(), List.of());
 
     Counts {
       unparsedPlaces = List.copyOf(unparsedPlaces);
@@ -105,6 +108,8 @@ final class Tally {
       } else if (topic.equals(Topics.SHUTDOWNS.topic())) {
         ShutdownAttribution shutdown = values.shutdown(message.value());
         shutdowns.put(shutdown.getId(), shutdown);
+      } else {
+        deadLetters++;
       }
     } catch (SerializationException e) {
       // Somebody else's record in our topic: counted, and no reason to stop counting.
@@ -131,6 +136,7 @@ final class Tally {
         incomplete,
         gaps,
         undecodable,
+        deadLetters,
         unparsedPlaces,
         incompletePlaces,
         List.copyOf(trails.values()),

@@ -7,7 +7,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.stream.Stream;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
@@ -57,9 +56,12 @@ final class TopicsReader implements AutoCloseable {
 
   /** The topics it reads. */
   static List<String> topics() {
-    return Stream.of(Topics.EVENTS, Topics.TRAILS, Topics.GAPS, Topics.SHUTDOWNS)
-        .map(Topics::topic)
-        .toList();
+    return List.of(
+        Topics.EVENTS.topic(),
+        Topics.TRAILS.topic(),
+        Topics.GAPS.topic(),
+        Topics.SHUTDOWNS.topic(),
+        Topics.DEAD_LETTERS);
   }
 
   /** Starts reading; the topics exist. */

@@ -56,10 +56,10 @@ final class StandaloneIT {
     long seed = System.nanoTime();
     System.out.println("seed of the generated log: " + seed);
     Path log = scratch.resolve("busy.log");
-    int events = GeneratedLog.write(log, 24_000_000, seed);
+    int events = GeneratedLog.write(log, 12_000_000, seed);
     Path data = scratch.resolve("data");
     Path collected = data.resolve("collected");
-    for (long killAtBytes : new long[] {1_000_000, 12_000_000}) {
+    for (long killAtBytes : new long[] {1_000_000, 6_000_000}) {
       try (ChildProcess child = start(data, log, "--once")) {
         child.until(
             killAtBytes + " collected bytes", UP, () -> Trees.bytes(collected) >= killAtBytes);
@@ -89,19 +89,22 @@ final class StandaloneIT {
     append(log, lines.subList(0, 10));
     Path data = scratch.resolve("data");
     try (ChildProcess child = start(data, directory)) {
-      child.untilSays("auditbus events --data", UP);
+      child.untilSays("./auditbus events --data", UP);
       Path open = data.resolve("collected/web1/auditd/20261120102854.not_terminated");
       child.until("the collected trail", UP, () -> size(open) >= size(log));
       append(log, lines.subList(10, lines.size()));
       child.untilSays("1 shutdown", UP);
       child.until("the rest", UP, () -> size(open) >= size(log));
 
-      ChildProcess.Ended events =
-          ChildProcess.run(scratch, "events", "--data", data.toString(), "--once");
+      ChildProcess.Ended events = ChildProcess.run(scratch, "events", "--data", data.toString());
       assertThat(events.code()).as(events.err()).isZero();
       assertThat(events.out().lines())
           .allSatisfy(line -> assertThat(line).startsWith("{").endsWith("}"))
           .anySatisfy(line -> assertThat(line).contains("\"DAEMON_END\""));
+
+      assertThat(asPrintedForKafkaTools(child.out()).out())
+          .startsWith("{\"id\"")
+          .contains("\"marker\": \"DAEMON_END\"");
 
       ChildProcess.Ended second =
           ChildProcess.run(scratch, "standalone", "--data", data.toString(), "--once");
@@ -115,6 +118,10 @@ final class StandaloneIT {
       assertThat(ended.out()).endsWith("stopping\n");
       assertThat(Duration.ofNanos(System.nanoTime() - begun)).isLessThan(Duration.ofSeconds(15));
     }
+
+    ChildProcess.Ended left = ChildProcess.run(scratch, "events", "--data", data.toString());
+    assertThat(left.code()).as(left.err()).isZero();
+    assertThat(left.out()).contains("\"DAEMON_END\"");
 
     ChildProcess.Ended ended = once(data, directory);
     assertThat(ended.err()).isEmpty();
@@ -141,6 +148,30 @@ final class StandaloneIT {
     assertThat(Trees.trails(data.resolve("collected"), "web1", "cut"))
         .singleElement()
         .satisfies(trail -> assertThat(Trees.sha256(trail)).isEqualTo(Trees.sha256(cut)));
+  }
+
+  /** Runs the console consumer of a Kafka distribution with the arguments that were printed. */
+  private ChildProcess.Ended asPrintedForKafkaTools(String printed) throws Exception {
+    String line =
+        printed
+            .lines()
+            .filter(said -> said.contains("kafka-console-consumer.sh "))
+            .findFirst()
+            .orElseThrow();
+    List<String> words = List.of(line.strip().split(" ", -1));
+    assertThat(words.getFirst()).startsWith("CLASSPATH=/").contains("avro-");
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("surefire.test.class.path"),
+                "org.apache.kafka.tools.consumer.ConsoleConsumer"));
+    command.addAll(words.subList(2, words.size()));
+    command.addAll(List.of("--max-messages", "1", "--timeout-ms", "60000"));
+    try (ChildProcess consumer = ChildProcess.exec(scratch, command)) {
+      return consumer.await(Duration.ofSeconds(90));
+    }
   }
 
   private ChildProcess.Ended once(Path data, Path input) throws Exception {
