@@ -12,9 +12,7 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
-import org.apache.avro.io.BinaryDecoder;
 import org.apache.avro.io.DatumReader;
-import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.specific.SpecificData;
 import org.apache.avro.specific.SpecificDatumReader;
 import org.apache.avro.specific.SpecificRecord;
@@ -50,7 +48,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
   private SchemaRegistryClient registry;
   private boolean key;
   private final Map<Integer, Reader> readers = new ConcurrentHashMap<>();
-  private final AtomicReference<BinaryDecoder> spare = new AtomicReference<>();
+  private final AtomicReference<BoundedDecoder> spare = new AtomicReference<>();
   private final UnaryOperator<Schema> view;
 
   private record Reader(String type, DatumReader<SpecificRecord> datum) {}
@@ -141,16 +139,14 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
   }
 
   private T decode(Reader reader, String topic, int id, byte[] bytes) {
-    BinaryDecoder decoder =
-        DecoderFactory.get()
-            .binaryDecoder(
-                bytes,
-                AvroSerializer.HEADER_BYTES,
-                bytes.length - AvroSerializer.HEADER_BYTES,
-                spare.getAndSet(null));
+    BoundedDecoder decoder = spare.getAndSet(null);
+    if (decoder == null) {
+      decoder = new BoundedDecoder();
+    }
+    decoder.over(bytes, AvroSerializer.HEADER_BYTES, bytes.length - AvroSerializer.HEADER_BYTES);
     try {
       SpecificRecord record = reader.datum().read(null, decoder);
-      if (!decoder.isEnd()) {
+      if (decoder.remainingBytes() > 0) {
         throw wrong(
             topic, id, bytes.length, decoder.remainingBytes() + " bytes follow the record", null);
       }
@@ -188,13 +184,12 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
       throw wrong(topic, id, length, e.getMessage(), e);
     }
     Class<?> type = type(writer, topic, id, length);
-    SpecificData model = RecordModel.INSTANCE;
+    Schema whole = RecordModel.GENERATED.getSchema(type);
+    Schema wanted = view.apply(whole);
+    SpecificData model = wanted.equals(whole) ? RecordModel.GENERATED : RecordModel.BY_SCHEMA;
     Reader made;
     try {
-      made =
-          new Reader(
-              writer.getFullName(),
-              new SpecificDatumReader<>(writer, view.apply(model.getSchema(type)), model));
+      made = new Reader(writer.getFullName(), new SpecificDatumReader<>(writer, wanted, model));
     } catch (AvroRuntimeException e) {
       throw wrong(topic, id, length, e.getMessage(), e);
     }

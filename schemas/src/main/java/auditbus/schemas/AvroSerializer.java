@@ -132,7 +132,7 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
     try {
       int id = autoRegister ? registry.register(subject, schema) : registry.idOf(subject, schema);
       Target found =
-          new Target(topic, schema, id, new SpecificDatumWriter<>(schema, RecordModel.INSTANCE));
+          new Target(topic, schema, id, new SpecificDatumWriter<>(schema, RecordModel.GENERATED));
       last = found;
       return found;
     } catch (SchemaRegistryException e) {

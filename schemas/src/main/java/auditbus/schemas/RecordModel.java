@@ -8,22 +8,27 @@ import org.apache.avro.data.TimeConversions;
 import org.apache.avro.specific.SpecificData;
 
 /**
- * How generated records are made when they are read: times as {@link java.time.Instant}, lists as
- * plain lists.
+ * How generated records are read and written: times as {@link java.time.Instant}, lists as plain
+ * lists.
  *
  * <p>Avro's own lists compare their elements with a model that knows no times, and throw where an
- * element has an optional one: two equal {@code ShutdownAttribution}s could not be compared. Its
- * faster reader makes no others, so it stays off.
+ * element has an optional one: two equal {@code ShutdownAttribution}s could not be compared. Avro's
+ * "fast reader" makes no others, so it stays off.
  *
  * <p>Thread-safe once made.
  */
 final class RecordModel extends SpecificData {
-  static final RecordModel INSTANCE = new RecordModel();
+  /** Uses the code that was generated for a class, which takes half the time. */
+  static final RecordModel GENERATED = new RecordModel(true);
 
-  private RecordModel() {
+  /** Goes by the schema alone, as it must where a record is read by fewer fields than it has. */
+  static final RecordModel BY_SCHEMA = new RecordModel(false);
+
+  private RecordModel(boolean generatedCode) {
     super(RecordModel.class.getClassLoader());
     addLogicalTypeConversion(new TimeConversions.TimestampMicrosConversion());
     setFastReaderEnabled(false);
+    setCustomCoders(generatedCode);
   }
 
   @Override

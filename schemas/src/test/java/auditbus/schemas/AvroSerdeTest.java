@@ -371,6 +371,107 @@ class AvroSerdeTest {
     }
   }
 
+  @Test
+  void deserializer_takesNoMemoryForLengthsInsideARecordsRecord() {
+    AvroSerde<AuditEvent> serde = new AvroSerde<>(client);
+    AuditEvent event = Samples.event();
+    event.getRecords().getFirst().setEscaped(List.of());
+    byte[] value = serde.serializer().serialize(EVENTS, event);
+    // The last bytes: escaped's end, records' end. Instead of the former, 2 000 000 000 elements.
+    byte[] damaged = Arrays.copyOf(value, value.length + 3);
+    byte[] huge = avro(0, 2_000_000_000L);
+    System.arraycopy(huge, 5, damaged, value.length - 2, huge.length - 5);
+    long before = allocated();
+    assertThatThrownBy(() -> serde.deserializer().deserialize(EVENTS, damaged))
+        .isInstanceOf(SerializationException.class);
+    assertThat(allocated() - before).isLessThan(64_000_000);
+  }
+
+  @Test
+  void deserializer_readsAWriterWhoseNestedFieldsStandInAnotherOrder() throws Exception {
+    Schema written = SchemaText.parse(SchemaText.published(AuditEvent.getClassSchema()));
+    Schema record = written.getField("records").schema().getElementType();
+    List<Schema.Field> reversed =
+        record.getFields().reversed().stream()
+            .filter(f -> !f.name().equals("escaped"))
+            .map(f -> new Schema.Field(f, f.schema()))
+            .toList();
+    Schema other =
+        Schema.createRecord(
+            record.getName(), "Reversed, and older.", record.getNamespace(), false, reversed);
+    List<Schema.Field> fields =
+        written.getFields().stream()
+            .map(
+                f ->
+                    new Schema.Field(
+                        f, f.name().equals("records") ? Schema.createArray(other) : f.schema()))
+            .toList();
+    Schema writer = Schema.createRecord("AuditEvent", "Other.", "auditbus.schemas", false, fields);
+    int id = server.add(writer.toString());
+    var out = new java.io.ByteArrayOutputStream();
+    out.write(0);
+    out.write(ByteBuffer.allocate(4).putInt(id).array());
+    var encoder = org.apache.avro.io.EncoderFactory.get().binaryEncoder(out, null);
+    byte[] plain = new AvroSerializer<AuditEvent>(client).serialize(EVENTS, Samples.event());
+    Object generic =
+        new org.apache.avro.generic.GenericDatumReader<>(written, writer)
+            .read(
+                null,
+                org.apache.avro.io.DecoderFactory.get()
+                    .binaryDecoder(plain, 5, plain.length - 5, null));
+    new org.apache.avro.generic.GenericDatumWriter<>(writer).write(generic, encoder);
+    encoder.flush();
+    AuditEvent expected = Samples.event();
+    expected.getRecords().getFirst().setEscaped(List.of());
+    assertThat(new AvroDeserializer<AuditEvent>(client).deserialize(EVENTS, out.toByteArray()))
+        .isEqualTo(expected);
+  }
+
+  @Test
+  void deserializer_readsByAViewWhatItsCallerWants() {
+    AvroSerializer<AuditEvent> serializer = new AvroSerializer<>(client);
+    AvroDeserializer<AuditEvent> deserializer =
+        AvroDeserializer.reading(
+            schema ->
+                Schema.createRecord(
+                    schema.getName(),
+                    null,
+                    schema.getNamespace(),
+                    false,
+                    schema.getFields().subList(0, 3).stream()
+                        .map(f -> new Schema.Field(f, f.schema()))
+                        .toList()));
+    deserializer.configure(Map.of(SchemaRegistryConfig.URL, server.url()), false);
+    AuditEvent read =
+        deserializer.deserialize(EVENTS, serializer.serialize(EVENTS, Samples.event()));
+    assertThat(read.getHost()).isEqualTo("web-1");
+    assertThat(read.getTrail()).isEqualTo("20261120104500");
+    assertThat(read.getRecords()).isNull();
+  }
+
+  @Test
+  void projection_readsFieldsAndRefusesWhatTheDeserializerRefuses() {
+    byte[] value =
+        new AvroSerializer<TrailState>(client).serialize("audit.trails", Samples.trail());
+    Schema wanted =
+        SchemaBuilder.record("TrailState")
+            .namespace("auditbus.schemas")
+            .fields()
+            .requiredLong("size")
+            .endRecord();
+    AvroProjection projection = new AvroProjection(client, wanted);
+    assertThat(projection.read("audit.trails", value).get("size")).isEqualTo(123_456_789_012L);
+    for (byte[] bad :
+        new byte[][] {null, {}, {1, 0, 0, 0, 1}, Arrays.copyOf(value, 5), {0, 0, 0, 0, 99}}) {
+      assertThatThrownBy(() -> projection.read("audit.trails", bad))
+          .isInstanceOf(SerializationException.class)
+          .hasMessageContaining("audit.trails");
+    }
+    byte[] gap = new AvroSerializer<Gap>(client).serialize("audit.gaps", Samples.gap());
+    assertThatThrownBy(() -> projection.read("audit.trails", gap))
+        .isInstanceOf(SerializationException.class);
+  }
+
   private static long allocated() {
     return ((com.sun.management.ThreadMXBean)
             java.lang.management.ManagementFactory.getThreadMXBean())

@@ -266,7 +266,7 @@ public abstract class RegistryConformance {
     byte[] bytes;
     try (ByteArrayOutputStream out = new ByteArrayOutputStream()) {
       var encoder = org.apache.avro.io.EncoderFactory.get().binaryEncoder(out, null);
-      new org.apache.avro.specific.SpecificDatumWriter<>(record.getSchema(), RecordModel.INSTANCE)
+      new org.apache.avro.specific.SpecificDatumWriter<>(record.getSchema(), RecordModel.GENERATED)
           .write(record, encoder);
       encoder.flush();
       bytes = out.toByteArray();

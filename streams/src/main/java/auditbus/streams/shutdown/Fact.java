@@ -101,6 +101,11 @@ sealed interface Fact {
       targets = List.copyOf(targets);
     }
 
+    /** The same call, with these targets only. */
+    Kill at(List<Target> some) {
+      return new Kill(stamp, signal, sender, some);
+    }
+
     /** The same call, with the targets another part of the event names. */
     Kill and(Kill other) {
       Set<Target> all = new java.util.LinkedHashSet<>(targets);

@@ -30,8 +30,8 @@ final class FactReader {
   static final String AUDITBUS = "auditbus";
 
   private static final long UNSET = 4294967295L;
-  private static final int MAX_TARGETS = 64;
-  private static final int MAX_TEXT = 4096;
+  private static final int MAX_COMM = 64;
+  private static final int MAX_EXE = 256;
 
   private FactReader() {}
 
@@ -67,7 +67,7 @@ final class FactReader {
     }
     List<Fact.Target> targets = new ArrayList<>();
     for (AuditRecord record : event.getRecords()) {
-      if (record.getName().equals("OBJ_PID") && targets.size() < MAX_TARGETS) {
+      if (record.getName().equals("OBJ_PID")) {
         number(record, "opid")
             .ifPresent(
                 pid ->
@@ -75,7 +75,7 @@ final class FactReader {
                         new Fact.Target(
                             pid,
                             number(record, "ouid").orElse(null),
-                            record.getFields().get("ocomm"))));
+                            bounded(record.getFields().get("ocomm"), MAX_COMM))));
       }
     }
     if (targets.isEmpty()) {
@@ -103,8 +103,8 @@ final class FactReader {
         set(subject.getUid()).orElse(null),
         set(subject.getSession()).orElse(null),
         set(subject.getPid()).orElse(null),
-        subject.getComm().map(FactReader::bounded).orElse(null),
-        subject.getExe().map(FactReader::bounded).orElse(null));
+        bounded(subject.getComm().orElse(null), MAX_COMM),
+        bounded(subject.getExe().orElse(null), MAX_EXE));
   }
 
   /**
@@ -156,8 +156,8 @@ final class FactReader {
     return number.filter(value -> value >= 0 && value < UNSET);
   }
 
-  private static String bounded(String text) {
-    return text.length() > MAX_TEXT ? text.substring(0, MAX_TEXT) : text;
+  private static String bounded(String text, int limit) {
+    return text == null || text.length() <= limit ? text : text.substring(0, limit - 1) + "\u2026";
   }
 
   private static Fact.Stamp stamp(AuditEvent event, long arrivedMs) {

@@ -16,6 +16,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.function.BinaryOperator;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.apache.kafka.streams.errors.InvalidStateStoreException;
 
 /**
@@ -35,6 +36,8 @@ final class HostFacts {
   static final int MAX_KILLS_A_TIER = 64;
   static final int MAX_STARTS = 32;
   static final int MAX_STOPS = 64;
+  private static final int MAX_DAEMON_TARGETS = 16;
+  private static final int MAX_OTHER_TARGETS = 8;
 
   private static final ObjectMapper JSON =
       JsonMapper.builder()
@@ -84,7 +87,8 @@ final class HostFacts {
    */
   boolean add(Fact fact, long wallMs) {
     return switch (fact) {
-      case Fact.Kill kill -> add(kills, kill, Fact.Kill::and) && keepKills();
+      case Fact.Kill kill ->
+          add(kills, atMost(kill), (old, again) -> atMost(old.and(again))) && keepKills();
       case Fact.Start start ->
           add(
                   starts,
@@ -104,6 +108,27 @@ final class HostFacts {
               && keepNewest(aborts, MAX_STARTS, _ -> true);
       case Fact.Stop stop -> addStop(stop, wallMs) && keepNewest(stories, MAX_STOPS, _ -> true);
     };
+  }
+
+  /** A kill may hit every process of the host: keeps what may be a daemon, and a few others. */
+  private Fact.Kill atMost(Fact.Kill kill) {
+    return kill.targets().size() <= MAX_OTHER_TARGETS
+        ? kill
+        : kill.at(
+            Stream.concat(
+                    kill.targets().stream().filter(this::mayBeADaemon).limit(MAX_DAEMON_TARGETS),
+                    kill.targets().stream()
+                        .filter(target -> !mayBeADaemon(target))
+                        .limit(MAX_OTHER_TARGETS))
+                .toList());
+  }
+
+  private boolean mayBeADaemon(Fact.Target target) {
+    return isKnown(target) || Attribution.namedLikeADaemon(target);
+  }
+
+  private boolean isKnown(Fact.Target target) {
+    return starts.stream().anyMatch(start -> Objects.equals(start.pid(), target.pid()));
   }
 
   private static <F extends Fact> boolean add(List<F> known, F fact, BinaryOperator<F> merge) {
@@ -148,10 +173,7 @@ final class HostFacts {
   }
 
   private int tier(Fact.Kill kill) {
-    if (kill.targets().stream()
-        .anyMatch(
-            target ->
-                starts.stream().anyMatch(start -> Objects.equals(start.pid(), target.pid())))) {
+    if (kill.targets().stream().anyMatch(this::isKnown)) {
       return 0;
     }
     return kill.targets().stream().anyMatch(Attribution::namedLikeADaemon) ? 1 : 2;

@@ -473,6 +473,29 @@ class ShutdownJobTest {
   }
 
   @Test
+  void killOfEverything_stillHitsTheDaemon_andStateStaysSmall() {
+    send(START);
+    String exe = "/" + "\u0001".repeat(4000);
+    for (int i = 0; i < 300; i++) {
+      StringBuilder text = new StringBuilder(kill("stamp", "1999.9%02d:%d".formatted(i % 90, i)));
+      String head = text.substring(0, text.indexOf("type=OBJ_PID"));
+      String target = text.substring(head.length());
+      text.setLength(head.length());
+      for (int pid = 1000; pid < 1200; pid++) {
+        text.append(target.replace("opid=500", "opid=" + pid).replace("auditd", "bash"));
+      }
+      text.append(target.replace("auditd", "renamed"));
+      AuditEvent event = Samples.events(text.toString()).getFirst();
+      event.getSubject().orElseThrow().setExe(exe);
+      drive.send(Topics.EVENTS, event);
+    }
+    send(END_UNKNOWN);
+    assertThat(last().getAttribution()).isEqualTo(Attribution.USER);
+    assertThat(drive.driver.<String, byte[]>getKeyValueStore("hosts").get(Samples.HOST).length)
+        .isLessThan(300_000);
+  }
+
+  @Test
   void ownDaemon_isCalledAuditbus() {
     send(
         START.replace("ver=3.0.9", "ver=auditbus-0.1.0"),
