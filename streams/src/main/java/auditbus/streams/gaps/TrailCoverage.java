@@ -107,10 +107,9 @@ final class TrailCoverage {
 
   /** Takes bytes the agent gave up. */
   void dropped(long position, long length) {
-    unpublished |= dropped.add(position, position + length) > 0;
-    while (dropped.ranges() > maxRanges) {
-      Range lowest = dropped.missing(dropped.end()).getFirst();
-      dropped.add(lowest.getPosition(), lowest.getPosition() + lowest.getLength());
+    // Beyond the limit they are missing only where acked or the trail's end proves it.
+    if (dropped.ranges() < maxRanges) {
+      unpublished |= dropped.add(position, position + length) > 0;
     }
   }
 

@@ -7,6 +7,7 @@ import auditbus.schemas.SchemaRegistryConfig;
 import auditbus.schemas.Topics;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Properties;
 import java.util.Set;
@@ -20,6 +21,7 @@ import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
+import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.processor.UsePartitionTimeOnInvalidTimestamp;
@@ -120,6 +122,13 @@ public final class JobConfig {
    */
   public JobConfig(Map<String, ?> properties) {
     this.properties = Collections.unmodifiableMap(new TreeMap<>(properties));
+    for (String fixed :
+        List.of(StreamsConfig.APPLICATION_ID_CONFIG, StreamsConfig.PROCESSING_GUARANTEE_CONFIG)) {
+      if (properties.containsKey(fixed)) {
+        throw new ConfigException(
+            fixed + " cannot be set: jobs are auditbus-NAME, exactly_once_v2");
+      }
+    }
     this.common = new AbstractConfig(TABLE, this.properties, false);
     this.registry = new SchemaRegistryClient(this.properties);
   }
