@@ -2,6 +2,7 @@
 package auditbus.standalone;
 
 import java.io.PrintStream;
+import org.apache.kafka.common.utils.Exit;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
@@ -22,11 +23,31 @@ public final class Main {
 
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
+    keepTheProcessOurs();
     System.exit(
         new CommandLine(new Main())
             .setParameterExceptionHandler(Main::unusable)
             .setExecutionExceptionHandler((e, command, parsed) -> failed(e))
             .execute(arguments));
+  }
+
+  /**
+   * Kafka's parts would end the process, or stop at its end, each by itself; here an order matters.
+   */
+  private static void keepTheProcessOurs() {
+    Exit.setShutdownHookAdder((name, hook) -> {});
+    Exit.setExitProcedure(
+        (code, message) -> {
+          throw new IllegalStateException(
+              "a part of Kafka gave up: " + (message == null ? "its log says why" : message));
+        });
+    Exit.setHaltProcedure(
+        (code, message) -> {
+          error(
+              "the broker gave up (is the disk full?): "
+                  + (message == null ? "its log in the data directory says why" : message));
+          Runtime.getRuntime().halt(FAILED);
+        });
   }
 
   /** Tells the user of an error, one line. */
