@@ -73,6 +73,14 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
     return new AvroDeserializer<>(view);
   }
 
+  /** The same for values, sharing the client; needs no {@link #configure}. */
+  public static <T extends SpecificRecord> AvroDeserializer<T> reading(
+      UnaryOperator<Schema> view, SchemaRegistryClient registry) {
+    AvroDeserializer<T> reading = new AvroDeserializer<>(view);
+    reading.registry = registry;
+    return reading;
+  }
+
   /** A deserializer of values that shares the client and needs no {@link #configure}. */
   public AvroDeserializer(SchemaRegistryClient registry) {
     this(registry, false);

@@ -4,6 +4,7 @@ package auditbus.sinks.trail;
 import auditbus.schemas.AuditEvent;
 import auditbus.schemas.AuditRecord;
 import auditbus.schemas.AvroDeserializer;
+import auditbus.schemas.EventView;
 import auditbus.schemas.SchemaRegistryException;
 import auditbus.schemas.TrailState;
 import java.io.IOException;
@@ -65,7 +66,7 @@ public final class TrailSinkTask extends SinkTask {
 
   /** For the worker. */
   public TrailSinkTask() {
-    this(() -> AvroDeserializer.reading(SinkView::of), InstantSource.system());
+    this(() -> AvroDeserializer.reading(EventView.bytes()), InstantSource.system());
   }
 
   TrailSinkTask(Supplier<Deserializer<?>> deserializers, InstantSource clock) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.streams.gaps;
 
-import auditbus.schemas.AuditEvent;
 import auditbus.schemas.Gap;
 import auditbus.schemas.Topics;
 import auditbus.schemas.TrailState;
@@ -90,10 +89,7 @@ public final class GapsJob implements Job {
     AbstractConfig settings = config.read(SETTINGS);
     return new Topology()
         .addSource(
-            "events",
-            new ByteArrayDeserializer(),
-            config.<AuditEvent>serde().deserializer(),
-            Topics.EVENTS.topic())
+            "events", new ByteArrayDeserializer(), config.eventPlaces(), Topics.EVENTS.topic())
         .addSource(
             "trails",
             new ByteArrayDeserializer(),

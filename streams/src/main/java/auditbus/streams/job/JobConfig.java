@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.streams.job;
 
+import auditbus.schemas.AuditEvent;
+import auditbus.schemas.AvroDeserializer;
 import auditbus.schemas.AvroSerde;
+import auditbus.schemas.EventView;
 import auditbus.schemas.SchemaRegistryClient;
 import auditbus.schemas.SchemaRegistryConfig;
 import auditbus.schemas.Topics;
@@ -22,6 +25,7 @@ import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.processor.UsePartitionTimeOnInvalidTimestamp;
@@ -158,6 +162,11 @@ public final class JobConfig {
         registry,
         new SchemaRegistryConfig(properties).getBoolean(SchemaRegistryConfig.AUTO_REGISTER),
         false);
+  }
+
+  /** Reads events whose records have their places alone; shares the registry client too. */
+  public Deserializer<AuditEvent> eventPlaces() {
+    return AvroDeserializer.reading(EventView.places(), registry);
   }
 
   /** Names that no one knows: neither this table, nor the jobs', the registry client or Kafka. */
