@@ -67,6 +67,12 @@ class CoverageTest {
     assertThat(coverage.covers(position, end))
         .as(seed)
         .isEqualTo(position == end || bits.nextClearBit(position) >= end);
+    if (position < end) {
+      int run = bits.get(position) ? bits.nextClearBit(position) : bits.nextSetBit(position);
+      assertThat(coverage.runEnd(position, end))
+          .as(seed)
+          .isEqualTo(run < 0 ? end : Math.min(run, end));
+    }
     int set = bits.nextSetBit(position);
     assertThat(coverage.touches(position, end)).as(seed).isEqualTo(set >= 0 && set < end);
   }

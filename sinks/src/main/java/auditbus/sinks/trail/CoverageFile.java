@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.sinks.trail;
 
+import auditbus.schemas.Coverage;
 import auditbus.schemas.TrailStatus;
 import java.io.IOException;
 import java.net.URLDecoder;
@@ -75,7 +76,7 @@ record CoverageFile(
       coverage.add(span.position(), span.end());
     }
     long size = finalState.map(FinalState::size).orElse(coverage.end());
-    coverage.holes(size).forEach(hole -> append(text, "hole", hole));
+    Span.of(coverage.missing(size)).forEach(hole -> append(text, "hole", hole));
     lost.forEach(span -> append(text, "lost", span));
     finalState.ifPresent(
         state -> {

@@ -69,8 +69,6 @@ record FinalState(
 
   /** The ranges a message says will never be sent. */
   static List<Span> dropped(TrailState state) {
-    return state.getDropped().stream()
-        .map(range -> new Span(range.getPosition(), range.getLength()))
-        .toList();
+    return Span.of(state.getDropped());
   }
 }

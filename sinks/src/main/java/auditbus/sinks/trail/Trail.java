@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.sinks.trail;
 
+import auditbus.schemas.Coverage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -161,7 +162,7 @@ final class Trail {
 
   /** What is missing below its size, or below its last byte while the size is not known. */
   List<Span> holes() {
-    return coverage.holes(end.map(FinalState::size).orElse(coverage.end()));
+    return Span.of(coverage.missing(end.map(FinalState::size).orElse(coverage.end())));
   }
 
   /**
@@ -184,7 +185,7 @@ final class Trail {
           now);
       return;
     }
-    if (coverage.isFree(position, stop)) {
+    if (!coverage.touches(position, stop)) {
       fill(position, raw);
       counters.recordsWritten.incrementAndGet();
     } else {
@@ -200,7 +201,7 @@ final class Trail {
     for (long at = position; at < stop; ) {
       long runEnd = coverage.runEnd(at, stop);
       ByteBuffer piece = raw.slice(first + (int) (at - position), (int) (runEnd - at));
-      if (coverage.isFree(at, runEnd)) {
+      if (!coverage.touches(at, runEnd)) {
         fill(at, piece);
         filled = true;
       } else {
@@ -214,7 +215,7 @@ final class Trail {
   private void fill(long position, ByteBuffer bytes) throws IOException {
     int length = bytes.remaining();
     boolean appends = position > 0 && coverage.covers(position - 1, position);
-    if (!appends && coverage.count() >= limits.maxRanges()) {
+    if (!appends && coverage.ranges() >= limits.maxRanges()) {
       throw new InvalidRecordException(
           "trail "
               + id
@@ -322,12 +323,12 @@ final class Trail {
       return true;
     }
     // A digest says there are bytes to be had for every position.
-    if (state.sha256().isPresent() || (lost.count() == 0 && state.dropped().isEmpty())) {
+    if (state.sha256().isPresent() || (lost.ranges() == 0 && state.dropped().isEmpty())) {
       return false;
     }
     Coverage known = new Coverage();
-    coverage.spans().forEach(span -> known.add(span.position(), span.end()));
-    lost.spans().forEach(span -> known.add(span.position(), span.end()));
+    Span.of(coverage.covered()).forEach(span -> known.add(span.position(), span.end()));
+    Span.of(lost.covered()).forEach(span -> known.add(span.position(), span.end()));
     state.dropped().forEach(span -> known.add(span.position(), span.end()));
     return known.covers(0, state.size());
   }
@@ -373,7 +374,8 @@ final class Trail {
 
   private void saveState() throws IOException {
     CoverageFile state =
-        new CoverageFile(id.trail(), coverage.spans(), lost.spans(), end, quarantined);
+        new CoverageFile(
+            id.trail(), Span.of(coverage.covered()), Span.of(lost.covered()), end, quarantined);
     DurableFile.replace(CoverageFile.path(directory.path(), id.trail()), state.encode());
     directory.entriesChanged();
     stateDirty = false;
@@ -458,8 +460,7 @@ final class Trail {
     marker.append("The agent knows no SHA-256 of this trail; only its coverage was checked.\n");
     marker.append("cause: ").append(state.cause().orElse("not given").replace('\n', ' '));
     marker.append("\nsize: ").append(state.size()).append('\n');
-    coverage
-        .holes(state.size())
+    Span.of(coverage.missing(state.size()))
         .forEach(
             hole ->
                 marker
