@@ -526,16 +526,11 @@ public final class TrailSource implements Closeable {
     long base = trail.readPosition;
     Instant observed = clock.instant();
     int start = 0;
-    for (int i = 0; i < count; i++) {
-      if (bytes[i] == '\n') {
-        hand(trail, base, start, i + 1, !trail.overlong, observed, out);
-        trail.overlong = false;
-        start = i + 1;
-      } else if (i + 1 - start == MAX_RECORD_BYTES) {
-        trail.overlong = true;
-        hand(trail, base, start, i + 1, false, observed, out);
-        start = i + 1;
-      }
+    for (int end = recordEnd(bytes, start, count); end > 0; end = recordEnd(bytes, start, count)) {
+      boolean lineEnd = bytes[end - 1] == '\n';
+      hand(trail, base, start, end, lineEnd && !trail.overlong, observed, out);
+      trail.overlong = !lineEnd;
+      start = end;
     }
     if (tail && start < count) {
       LOG.warn(
@@ -552,6 +547,17 @@ public final class TrailSource implements Closeable {
     }
     trail.readPosition = base + start;
     return start;
+  }
+
+  /** Position after the next record or chunk, 0 if the bytes end before it does. */
+  private static int recordEnd(byte[] bytes, int start, int limit) {
+    int longest = Math.min(limit, start + MAX_RECORD_BYTES);
+    for (int i = start; i < longest; i++) {
+      if (bytes[i] == '\n') {
+        return i + 1;
+      }
+    }
+    return longest - start == MAX_RECORD_BYTES ? longest : 0;
   }
 
   private void hand(
