@@ -24,6 +24,11 @@ public final class EventView {
     return upTo("length");
   }
 
+  /** Records' places and what they are: trail, position, length, type, name. */
+  public static UnaryOperator<Schema> names() {
+    return upTo("name");
+  }
+
   private static UnaryOperator<Schema> upTo(String last) {
     return type -> {
       if (!type.getFullName().equals(AuditEvent.getClassSchema().getFullName())) {

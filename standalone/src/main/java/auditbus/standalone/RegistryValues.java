@@ -1,32 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
+import auditbus.schemas.AuditEvent;
 import auditbus.schemas.AvroDeserializer;
-import auditbus.schemas.AvroProjection;
+import auditbus.schemas.EventView;
 import auditbus.schemas.Gap;
 import auditbus.schemas.SchemaRegistryClient;
 import auditbus.schemas.ShutdownAttribution;
 import auditbus.schemas.Topics;
 import auditbus.schemas.TrailState;
-import org.apache.avro.generic.GenericRecord;
 
 /** Decodes values with the schemas of a registry. */
 final class RegistryValues implements TopicValues {
-  private final AvroProjection places;
+  private final AvroDeserializer<AuditEvent> events;
   private final AvroDeserializer<TrailState> trails;
   private final AvroDeserializer<Gap> gaps;
   private final AvroDeserializer<ShutdownAttribution> shutdowns;
 
   RegistryValues(SchemaRegistryClient registry) {
-    places = new AvroProjection(registry, EVENT_PLACES);
+    events = AvroDeserializer.reading(EventView.names(), registry);
     trails = new AvroDeserializer<>(registry);
     gaps = new AvroDeserializer<>(registry);
     shutdowns = new AvroDeserializer<>(registry);
   }
 
   @Override
-  public GenericRecord event(byte[] value) {
-    return places.read(Topics.EVENTS.topic(), value);
+  public AuditEvent event(byte[] value) {
+    return events.deserialize(Topics.EVENTS.topic(), value);
   }
 
   @Override

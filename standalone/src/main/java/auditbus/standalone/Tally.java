@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
+import auditbus.schemas.AuditEvent;
+import auditbus.schemas.AuditRecord;
 import auditbus.schemas.Coverage;
 import auditbus.schemas.Gap;
 import auditbus.schemas.GapState;
+import auditbus.schemas.SchemaRegistryException;
 import auditbus.schemas.ShutdownAttribution;
 import auditbus.schemas.Topics;
 import auditbus.schemas.TrailState;
@@ -17,7 +20,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
-import org.apache.avro.generic.GenericRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.errors.SerializationException;
 
@@ -112,6 +114,10 @@ final class Tally {
         deadLetters++;
       }
     } catch (SerializationException e) {
+      if (SchemaRegistryException.isRetriable(e)) {
+        // That the registry is away says nothing against the value.
+        throw e;
+      }
       // Somebody else's record in our topic: counted, and no reason to stop counting.
       undecodable++;
     }
@@ -156,39 +162,36 @@ final class Tally {
     return new TrailTally(id, state, arrived.bytes(), firstHole);
   }
 
-  private void addEvent(GenericRecord event) {
+  private void addEvent(AuditEvent event) {
     messages++;
-    String host = text(event, "host");
-    String source = text(event, "source");
-    String trail = text(event, "trail");
-    hosts.add(host);
-    boolean first = (int) event.get("part") == 0;
-    for (Object item : (List<?>) event.get("records")) {
-      GenericRecord record = (GenericRecord) item;
-      Object own = record.get("trail");
-      TrailId id = new TrailId(host, source, own == null ? trail : own.toString());
-      long position = (long) record.get("position");
+    hosts.add(event.getHost());
+    boolean first = event.getPart() == 0;
+    for (AuditRecord record : event.getRecords()) {
+      TrailId id =
+          new TrailId(
+              event.getHost(), event.getSource(), record.getTrail().orElse(event.getTrail()));
+      long position = record.getPosition();
       long added =
           coverage
               .computeIfAbsent(id, unknown -> new Coverage())
-              .add(position, position + (int) record.get("length"));
+              .add(position, position + record.getLength());
       if (added == 0) {
         resent++;
       } else {
         records++;
         bytes += added;
         String place = id + " position " + position;
-        if (text(record, "name").equals("UNPARSED")) {
+        if (record.getName().equals("UNPARSED")) {
           unparsed++;
-          name(unparsedPlaces, place + ", " + record.get("length") + " bytes");
+          name(unparsedPlaces, place + ", " + record.getLength() + " bytes");
         }
         if (first) {
           events++;
-          if (!(boolean) event.get("complete")) {
+          if (!event.getComplete()) {
             incomplete++;
             name(
                 incompletePlaces,
-                place + ", serial " + event.get("serial") + " (" + text(event, "type") + ")");
+                place + ", serial " + event.getSerial() + " (" + event.getType() + ")");
           }
         }
       }
@@ -216,9 +219,5 @@ final class Tally {
     if (places.size() < MAX_NAMED) {
       places.add(place);
     }
-  }
-
-  private static String text(GenericRecord record, String field) {
-    return record.get(field).toString();
   }
 }

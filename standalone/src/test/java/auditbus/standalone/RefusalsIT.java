@@ -12,7 +12,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What cannot be used is told in one line, with exit code 2, and nothing is done to it. */
+/** What cannot be used is told in one line, with exit code 2. */
 final class RefusalsIT {
   @TempDir Path scratch;
   private Path log;

@@ -24,8 +24,6 @@ import java.util.List;
 import java.util.Map;
 import org.apache.avro.AvroRuntimeException;
 import org.apache.avro.Schema;
-import org.apache.avro.generic.GenericDatumReader;
-import org.apache.avro.generic.GenericRecord;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.DecoderFactory;
 import org.apache.avro.io.EncoderFactory;
@@ -124,13 +122,8 @@ final class TestTopics {
   /** Decodes what {@link #bytes} encoded. */
   static final class PlainValues implements TopicValues {
     @Override
-    public GenericRecord event(byte[] value) {
-      try {
-        return new GenericDatumReader<GenericRecord>(AuditEvent.getClassSchema(), EVENT_PLACES)
-            .read(null, DecoderFactory.get().binaryDecoder(value, null));
-      } catch (IOException | AvroRuntimeException e) {
-        throw new SerializationException(e);
-      }
+    public AuditEvent event(byte[] value) {
+      return specific(value, AuditEvent.getClassSchema(), AuditEvent.class);
     }
 
     @Override
@@ -153,7 +146,7 @@ final class TestTopics {
         return type.cast(
             new SpecificDatumReader<Object>(schema, schema, SpecificData.getForClass(type))
                 .read(null, DecoderFactory.get().binaryDecoder(value, null)));
-      } catch (IOException e) {
+      } catch (IOException | AvroRuntimeException e) {
         throw new SerializationException(e);
       }
     }
