@@ -117,8 +117,9 @@ public final class Agent implements AutoCloseable {
         Thread.currentThread().interrupt();
       }
     }
+    boolean runs = thread.map(Thread::isAlive).orElse(false);
     thread = Optional.empty();
-    if (lock.isPresent()) {
+    if (lock.isPresent() && !runs) { // else the lock goes with the process
       try {
         lock.get().close();
       } catch (IOException e) {

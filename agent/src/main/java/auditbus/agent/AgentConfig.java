@@ -238,6 +238,7 @@ public final class AgentConfig {
   /** Settings of the serializer and its registry client. */
   Map<String, String> registrySettings() {
     Map<String, String> settings = startingWith("schema.registry.", "basic.auth.", "bearer.auth.");
+    settings.putIfAbsent("schema.registry.retry.timeout.ms", "2000"); // the loop itself tries on
     settings.put("auto.register.schemas", values.getBoolean("auto.register.schemas").toString());
     settings.put("schema.registry.url", String.join(",", values.getList("schema.registry.url")));
     return settings;
@@ -251,7 +252,7 @@ public final class AgentConfig {
     settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
     settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 2 * maxInFlightBytes() + 2L * 1024 * 1024);
-    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 15_000);
+    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 5000);
     settings.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 1000);
     settings.put(ProducerConfig.RETRY_BACKOFF_MAX_MS_CONFIG, 1000);
     settings.put(ProducerConfig.ENABLE_METRICS_PUSH_CONFIG, false);

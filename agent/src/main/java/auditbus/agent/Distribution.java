@@ -15,7 +15,6 @@ import auditbus.schemas.Format;
 import auditbus.schemas.SourceStatus;
 import auditbus.schemas.TrailState;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -39,6 +38,7 @@ final class Distribution implements Runnable {
   private static final Logger LOG = LoggerFactory.getLogger(Distribution.class);
   private static final Duration IDLE = Duration.ofMillis(50);
   private static final long MAX_PAUSE_MS = 5000;
+  private static final Duration SILENCE = Duration.ofSeconds(5);
 
   private final AgentConfig config;
   private final HostFacts facts;
@@ -60,6 +60,10 @@ final class Distribution implements Runnable {
   private long nextHeartbeatNanos;
   private long nextCheckpointNanos;
   private boolean dirty;
+  private boolean unsaved = true;
+  private boolean storeFailed;
+  private long lastAckNanos = System.nanoTime();
+  private Optional<AgentStatus> due = Optional.empty();
 
   Distribution(
       AgentConfig config,
@@ -126,49 +130,74 @@ final class Distribution implements Runnable {
   @Override
   public void run() {
     try {
-      store(); // the epoch is taken before anything is published under it
       while (!stopping && !(config.once() && isDone())) {
         step();
       }
       finish();
     } catch (InterruptedException | InterruptException e) {
-      Thread.currentThread().interrupt();
+      LOG.warn("stopped in the middle of a call to Kafka or the registry");
     } finally {
+      // What is acknowledged is worth remembering however this ends; a pending interrupt would
+      // close the file.
+      boolean interrupted = Thread.interrupted();
+      tryStore();
       progress = snapshot();
       publisher.close();
       lanes.forEach(lane -> lane.trails().close());
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
     }
   }
 
   private void step() throws InterruptedException {
+    status();
+    boolean worked = false;
     try {
+      for (Lane lane : lanes) {
+        unsaved |= lane.scan();
+      }
+      // Epoch and identities outlive us before the first byte is published under them.
+      if (unsaved && tryStore()) {
+        unsaved = false;
+      }
       publisher.open();
-      boolean worked = false;
-      boolean news = false;
-      for (Lane lane : lanes) {
-        news |= lane.scan();
+      heartbeat();
+      if (!unsaved) {
+        for (Lane lane : lanes) {
+          worked |= lane.step(publisher, this::sendState);
+        }
       }
-      if (news) {
-        store(); // a trail's identity outlives us before its first byte is published
-      }
-      for (Lane lane : lanes) {
-        worked |= lane.step(publisher, this::sendState);
-      }
-      heartbeat(false);
       int acked = publisher.poll(worked ? Duration.ZERO : IDLE, this::acked);
-      if (acked > 0 && failure.isPresent()) {
-        LOG.info("publishing again");
-        failure = Optional.empty();
-        pauseMs = 0;
-      }
       if (worked && publisher.isFull()) {
-        publisher.poll(IDLE, this::acked);
+        acked += publisher.poll(IDLE, this::acked);
       }
+      watch(acked);
     } catch (PublishException e) {
       failed(e);
     }
     checkpoint();
     progress = snapshot();
+  }
+
+  /** Says once when the broker stops acknowledging, and when it begins again. */
+  private void watch(int acked) {
+    long now = System.nanoTime();
+    if (acked > 0 || publisher.inFlight() == 0) {
+      lastAckNanos = now;
+    }
+    if (acked > 0 && failure.isPresent()) {
+      LOG.info("publishing again");
+      failure = Optional.empty();
+      pauseMs = 0;
+    } else if (failure.isEmpty() && now - lastAckNanos > SILENCE.toNanos()) {
+      failure = Optional.of("Kafka has acknowledged nothing for " + SILENCE.toSeconds() + " s");
+      LOG.warn(
+          "{}, {} messages are waiting; is bootstrap.servers reachable? Trying on until it works,"
+              + " nothing is lost meanwhile",
+          failure.get(),
+          publisher.inFlight());
+    }
   }
 
   private void acked(Delivery delivery) {
@@ -181,7 +210,9 @@ final class Distribution implements Runnable {
   }
 
   private void failed(PublishException e) throws InterruptedException {
-    if (!failure.equals(Optional.of(e.getMessage()))) {
+    if (stopping) {
+      LOG.warn("stopping while {}; the rest is sent by the next run", e.getMessage());
+    } else if (failure.isEmpty()) {
       LOG.error("{}; trying again until it works, nothing is lost meanwhile", e.getMessage());
     }
     failure = Optional.of(String.valueOf(e.getMessage()));
@@ -201,21 +232,22 @@ final class Distribution implements Runnable {
   }
 
   private void finish() throws InterruptedException {
+    tryStore();
+    if (!publisher.isOpen() || failure.isPresent()) {
+      return; // publishing does not work: nobody would hear a last heartbeat
+    }
     long deadline = System.nanoTime() + config.shutdownTimeout().toNanos();
     try {
-      publisher.open();
       while (publisher.inFlight() > 0 && System.nanoTime() < deadline) {
         publisher.poll(IDLE, this::acked);
       }
-      heartbeatsInFlight = 0;
-      heartbeat(true);
+      send(statusNow(true));
       while (publisher.inFlight() > 0 && System.nanoTime() < deadline) {
         publisher.poll(IDLE, this::acked);
       }
     } catch (PublishException e) {
       LOG.warn("stopping while {}; the rest is sent by the next run", e.getMessage());
     }
-    store();
   }
 
   private boolean isDone() {
@@ -225,19 +257,32 @@ final class Distribution implements Runnable {
   private void checkpoint() {
     long now = System.nanoTime();
     if (dirty && now >= nextCheckpointNanos) {
-      nextCheckpointNanos = now + config.checkpointInterval().toNanos();
-      dirty = false;
-      store();
+      dirty = !tryStore();
+      // One of many trails takes its time to write: most of the time is for sending them.
+      long taken = System.nanoTime() - now;
+      nextCheckpointNanos = now + Math.max(config.checkpointInterval().toNanos(), 10 * taken);
     }
   }
 
-  private void store() {
+  private boolean tryStore() {
     try {
       new Checkpoint(epoch, lanes.stream().map(lane -> lane.trails().mark()).toList())
           .store(checkpointFile);
+      if (storeFailed) {
+        LOG.info("checkpoint {} is written again", checkpointFile);
+      }
+      storeFailed = false;
+      return true;
     } catch (IOException e) {
-      throw new UncheckedIOException(
-          "checkpoint " + checkpointFile + " cannot be written: " + e.getMessage(), e);
+      if (!storeFailed) {
+        LOG.error(
+            "checkpoint {} cannot be written: {}; make room or mend the disk. Until then a restart"
+                + " sends again what was sent since",
+            checkpointFile,
+            e.toString());
+      }
+      storeFailed = true;
+      return false;
     }
   }
 
@@ -264,31 +309,46 @@ final class Distribution implements Runnable {
     publisher.state(source, notice, state);
   }
 
-  private void heartbeat(boolean last) {
+  /** Makes a heartbeat when one is due: on disk at once, to Kafka when it can be. */
+  private void status() {
     long now = System.nanoTime();
-    if (!last && (now < nextHeartbeatNanos || heartbeatsInFlight > 0)) {
-      return;
+    if (now >= nextHeartbeatNanos) {
+      nextHeartbeatNanos = now + config.heartbeat().toNanos();
+      AgentStatus made = statusNow(false);
+      statusFile.write(made);
+      due = Optional.of(made);
     }
-    nextHeartbeatNanos = now + config.heartbeat().toNanos();
-    List<SourceStatus> sources = lanes.stream().map(Lane::status).toList();
-    AgentStatus status =
-        AgentStatus.newBuilder()
-            .setHost(config.host())
-            .setMachineId(facts.machineId().orElse(null))
-            .setBoot(facts.boot().orElse(null))
-            .setEpoch(epoch)
-            .setVersion(Version.get())
-            .setStarted(micros(started))
-            .setAt(micros(clock.instant()))
-            .setSequence(heartbeats++)
-            .setIntervalMs(config.heartbeat().toMillis())
-            .setStopping(last)
-            .setRestarts(restarts)
-            .setSources(sources)
-            .build();
-    statusFile.write(status);
-    publisher.status(status);
+  }
+
+  private void heartbeat() {
+    if (due.isPresent() && heartbeatsInFlight == 0) {
+      AgentStatus made = due.get();
+      due = Optional.empty();
+      send(made);
+    }
+  }
+
+  private void send(AgentStatus made) {
+    publisher.status(made);
     heartbeatsInFlight++;
+  }
+
+  private AgentStatus statusNow(boolean last) {
+    List<SourceStatus> sources = lanes.stream().map(Lane::status).toList();
+    return AgentStatus.newBuilder()
+        .setHost(config.host())
+        .setMachineId(facts.machineId().orElse(null))
+        .setBoot(facts.boot().orElse(null))
+        .setEpoch(epoch)
+        .setVersion(Version.get())
+        .setStarted(micros(started))
+        .setAt(micros(clock.instant()))
+        .setSequence(heartbeats++)
+        .setIntervalMs(config.heartbeat().toMillis())
+        .setStopping(last)
+        .setRestarts(restarts)
+        .setSources(sources)
+        .build();
   }
 
   private AgentProgress snapshot() {

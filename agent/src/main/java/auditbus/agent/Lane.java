@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BiConsumer;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 import org.slf4j.Logger;
@@ -45,7 +46,7 @@ final class Lane {
   private Publisher publisher;
   private boolean live;
   private long nextScanNanos;
-  private long retryNanos;
+  private Optional<String> scanError = Optional.empty();
   private Optional<String> error = Optional.empty();
   private long taken;
   private long ackedRecords;
@@ -70,7 +71,6 @@ final class Lane {
     this.once = once;
     this.decoder = decoders.get();
     this.nextScanNanos = nanoClock.getAsLong();
-    this.retryNanos = nextScanNanos;
   }
 
   TrailSource trails() {
@@ -80,16 +80,19 @@ final class Lane {
   /** Looks for trails when it is time to; returns whether one was identified anew. */
   boolean scan() {
     long now = nanoClock.getAsLong();
-    if (now < nextScanNanos || now < retryNanos) {
+    if (now < nextScanNanos) {
       return false;
     }
-    nextScanNanos = now + scanInterval.toNanos();
     try {
       boolean news = trails.scan();
-      recovered();
+      scanError = Optional.empty();
+      // A look at many trails takes its time: most of the time is for reading them.
+      long taken = nanoClock.getAsLong() - now;
+      nextScanNanos = now + Math.max(scanInterval.toNanos(), 10 * taken);
       return news;
     } catch (IOException e) {
-      failed(e);
+      scanError = Optional.of(describe(e));
+      nextScanNanos = now + RETRY.toNanos();
       return false;
     }
   }
@@ -99,24 +102,17 @@ final class Lane {
    *
    * @return whether there was anything to do
    */
-  boolean step(Publisher to, java.util.function.BiConsumer<Integer, TrailNotice> states) {
-    if (nanoClock.getAsLong() < retryNanos) {
-      return false;
-    }
+  boolean step(Publisher to, BiConsumer<Integer, TrailNotice> states) {
     publisher = to;
-    try {
-      boolean worked = read();
-      Optional<TrailNotice> notice = nextNotice();
-      while (notice.isPresent()) {
-        states.accept(index, notice.get());
-        worked = true;
-        notice = publisher.isFull() ? Optional.empty() : nextNotice();
-      }
-      return worked;
-    } catch (IOException e) {
-      failed(e);
-      return false;
+    boolean worked = read();
+    Optional<TrailNotice> notice = trails.notice();
+    while (notice.isPresent()) {
+      states.accept(index, notice.get());
+      worked = true;
+      notice = publisher.isFull() ? Optional.empty() : trails.notice();
     }
+    report();
+    return worked;
   }
 
   void acked(Delivery delivery) {
@@ -135,7 +131,7 @@ final class Lane {
   void rewind() {
     decoder = decoders.get();
     live = false;
-    trails.rewind(written() - ackedRecords - trails.standing().rewound());
+    trails.rewind();
   }
 
   boolean isDone() {
@@ -172,7 +168,7 @@ final class Lane {
         .setWaitingBytes(standing.bytesKnown() - standing.bytesAcked())
         .setReceived(standing.received())
         .setWritten(written())
-        .setDropped(0)
+        .setDropped(standing.dropped())
         .setAckedRecords(ackedRecords)
         .setWaitingRecords(waiting() + standing.rewound())
         .setEvents(events)
@@ -185,7 +181,7 @@ final class Lane {
   }
 
   private long written() {
-    return taken - trails.standing().rereads();
+    return taken - trails.standing().rereads() - trails.standing().dropped();
   }
 
   private long waiting() {
@@ -193,7 +189,7 @@ final class Lane {
         + (publisher == null ? 0 : publisher.inFlightRecords(index));
   }
 
-  private boolean read() throws IOException {
+  private boolean read() {
     int moved = 0;
     while (moved < STEP_BYTES && !publisher.isFull()) {
       int more = trails.read(this::take);
@@ -214,10 +210,6 @@ final class Lane {
     return moved > 0;
   }
 
-  private Optional<TrailNotice> nextNotice() throws IOException {
-    return trails.notice(waiting() > 0);
-  }
-
   private void take(TrailRecord record) {
     taken++;
     decoder.accept(record, live, this::send);
@@ -227,21 +219,15 @@ final class Lane {
     publisher.event(index, event, trails.lowMark(event.event().getTrail()));
   }
 
-  private void failed(IOException e) {
-    retryNanos = nanoClock.getAsLong() + RETRY.toNanos();
-    String message = describe(e);
-    if (!error.equals(Optional.of(message))) {
-      LOG.error(
-          "source {}: {}; trying again every {} s", config.name(), message, RETRY.toSeconds());
+  private void report() {
+    Optional<String> now = scanError.or(() -> trails.problem().map(this::describe));
+    if (!now.equals(error)) {
+      now.ifPresentOrElse(
+          message ->
+              LOG.error("source {}: {}; trying again until it can be read", config.name(), message),
+          () -> LOG.info("source {}: {} can be read again", config.name(), config.path()));
     }
-    error = Optional.of(message);
-  }
-
-  private void recovered() {
-    if (error.isPresent()) {
-      LOG.info("source {}: {} can be read again", config.name(), config.path());
-    }
-    error = Optional.empty();
+    error = now;
   }
 
   private String describe(IOException e) {

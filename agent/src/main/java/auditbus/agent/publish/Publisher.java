@@ -30,6 +30,8 @@ import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.Serializer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Sends events, trail states and heartbeats, and hands back what the broker acknowledged.
@@ -44,6 +46,8 @@ import org.apache.kafka.common.serialization.Serializer;
  * <p>Not thread-safe: one thread owns it. The producer's own thread only adds to a queue.
  */
 public final class Publisher implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Publisher.class);
+
   /**
    * Serialised size above which an event is sent in parts; headroom below the topic's limit for
    * keys and framing.
@@ -230,8 +234,13 @@ public final class Publisher implements AutoCloseable {
   }
 
   private void closeProducer(Duration timeout) {
-    producer.ifPresent(open -> open.close(timeout));
+    Optional<Producer<byte[], byte[]>> closing = producer;
     producer = Optional.empty();
+    try {
+      closing.ifPresent(open -> open.close(timeout));
+    } catch (KafkaException e) {
+      LOG.warn("the producer did not close in order, it is given up: {}", e.toString());
+    }
   }
 
   private byte[] serialize(Topics topic, SpecificRecord value) {

@@ -69,6 +69,8 @@ public record Checkpoint(long epoch, List<SourceMark> sources) {
    *
    * @param identityLength how many first bytes {@code identityDigest} is over
    * @param covered acknowledged ranges, {@code [position, length]} each
+   * @param tailPosition where {@code tailDigest} ends, 0 for none
+   * @param tailDigest SHA-256 of the at most 1024 acknowledged bytes before that position, hex
    * @param opened whether its OPENED state is acknowledged
    * @param closed whether its closing state is acknowledged
    * @param size the size it was closed at, -1 while it is not
@@ -79,6 +81,8 @@ public record Checkpoint(long epoch, List<SourceMark> sources) {
       int identityLength,
       String identityDigest,
       List<long[]> covered,
+      long tailPosition,
+      String tailDigest,
       boolean opened,
       boolean closed,
       long size) {

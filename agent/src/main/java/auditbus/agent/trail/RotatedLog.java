@@ -2,6 +2,7 @@
 package auditbus.agent.trail;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -61,6 +62,8 @@ final class RotatedLog implements Discovery {
           Discovery.look(entry, Optional.empty(), true).ifPresent(found -> byAge.put(age, found));
         }
       }
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
     }
     Discovery.look(path, Optional.empty(), false).ifPresent(found -> byAge.put(0L, found));
     if (byAge.isEmpty()) {

@@ -64,6 +64,26 @@ final class Trail implements Closeable {
   /** Reading goes on at a position that was not reached by reading. */
   private boolean resumed;
 
+  /** Records handed on and not acknowledged. */
+  long pending;
+
+  /** Records that were handed on before a rewind and are to be handed on again. */
+  long rewound;
+
+  /** Looks at the directory since it was last seen there. */
+  int unseen;
+
+  /** Its end was set by once. */
+  boolean settled;
+
+  /** Why it could not be read the last time; not tried again before the next look. */
+  Optional<IOException> failure = Optional.empty();
+
+  /** SHA-256 of the bytes before {@code tailPosition}, at most as many as an identity has. */
+  private long tailPosition;
+
+  private String tailDigest = "";
+
   /** Whether its first bytes were compared since the agent started. */
   boolean verified;
 
@@ -83,6 +103,8 @@ final class Trail implements Closeable {
     for (long[] range : mark.covered()) {
       coverage.add(range[0], range[0] + range[1]);
     }
+    this.tailPosition = mark.tailPosition();
+    this.tailDigest = mark.tailDigest();
     this.openSent = mark.opened();
     this.phase = mark.closed() ? Phase.CLOSED : mark.opened() ? Phase.OPENED : Phase.FOUND;
     this.size = mark.closed() ? mark.size() : coverage.end();
@@ -97,15 +119,49 @@ final class Trail implements Closeable {
         coverage.covered().stream()
             .map(range -> new long[] {range.getPosition(), range.getLength()})
             .toList();
+    markTail();
     return new TrailMark(
         id,
         identity.inode(),
         identity.length(),
         identity.digest(),
         covered,
+        tailPosition,
+        tailDigest,
         phase != Phase.FOUND,
         phase == Phase.CLOSED,
         phase == Phase.CLOSED ? size : -1);
+  }
+
+  private void markTail() {
+    long position = coverage.lowMark();
+    if (position == tailPosition || channel == null) {
+      return;
+    }
+    try {
+      tailDigest = tailDigest(position);
+      tailPosition = position;
+    } catch (IOException e) {
+      tailPosition = 0; // nothing to compare with is no reason to lose the checkpoint
+      tailDigest = "";
+    }
+  }
+
+  private String tailDigest(long position) throws IOException {
+    int length = (int) Math.min(FileIdentity.MAX_LENGTH, position);
+    ByteBuffer bytes = ByteBuffer.allocate(length);
+    read(bytes, position - length);
+    MessageDigest digest = FileIdentity.Digests.sha256();
+    digest.update(bytes.flip());
+    return HexFormat.of().formatHex(digest.digest());
+  }
+
+  /**
+   * Whether the bytes before the place where reading goes on are those that were acknowledged: a
+   * file cut by a crash and grown again has the same first bytes.
+   */
+  boolean tailMatches() throws IOException {
+    return tailPosition == 0 || tailDigest(tailPosition).equals(tailDigest);
   }
 
   Optional<Path> path() {
@@ -127,7 +183,12 @@ final class Trail implements Closeable {
   }
 
   boolean hasUnread() {
-    return phase != Phase.CLOSED && lost.isEmpty() && readPosition < size && tornAt != size;
+    return phase != Phase.CLOSED
+        && lost.isEmpty()
+        && verified
+        && failure.isEmpty()
+        && readPosition < size
+        && (ended || tornAt != size);
   }
 
   /** Reads up to the buffer's room at a position; returns how much. */
@@ -167,6 +228,8 @@ final class Trail implements Closeable {
 
   /** Reading starts again at the first byte that is not acknowledged. */
   void rewind() {
+    rewound += pending;
+    pending = 0;
     readPosition = coverage.lowMark();
     tornAt = -1;
     overlong = false;

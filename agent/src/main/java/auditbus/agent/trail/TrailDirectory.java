@@ -2,6 +2,7 @@
 package auditbus.agent.trail;
 
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -36,6 +37,8 @@ final class TrailDirectory implements Discovery {
         for (Path entry : entries) {
           look(entry).ifPresentOrElse(found::add, () -> ignored++);
         }
+      } catch (DirectoryIteratorException e) {
+        throw e.getCause();
       }
     }
     found.sort(OLDEST_FIRST);

@@ -11,6 +11,7 @@ import java.io.Closeable;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
@@ -18,9 +19,11 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -46,6 +49,7 @@ public final class TrailSource implements Closeable {
   private static final Logger LOG = LoggerFactory.getLogger(TrailSource.class);
   private static final int READ_BYTES = 4 * MAX_RECORD_BYTES;
   private static final int KEEP_CLOSED = 1000;
+  private static final int UNSEEN_LOOKS = 3;
   private static final Duration SETTLE = Duration.ofSeconds(1);
 
   private final String name;
@@ -59,8 +63,8 @@ public final class TrailSource implements Closeable {
   private Optional<String> previousSha256 = Optional.empty();
   private Optional<Trail> current = Optional.empty();
   private boolean scannedOnce;
+  private boolean unsaved;
   private long received;
-  private long rewound;
   private long closedTrails;
   private long rereads;
 
@@ -119,46 +123,67 @@ public final class TrailSource implements Closeable {
    * @throws IOException if the place cannot be read; the message names it, what is known stays
    */
   public boolean scan() throws IOException {
+    trails.values().forEach(trail -> trail.failure = Optional.empty());
     if (once && scannedOnce) {
       return false; // the end was set; what comes later is not part of it
     }
-    List<Found> listed = discovery.list();
-    boolean news = false;
-    List<Trail> order = new ArrayList<>();
+    List<Found> listed;
+    try {
+      listed = discovery.list();
+    } catch (IOException e) {
+      growOpenFiles();
+      throw e;
+    }
     Map<Long, Trail> byInode = new HashMap<>();
     for (Trail trail : trails.values()) {
-      byInode.put(
-          trail.identity.inode(), trail); // the later of two incarnations on one inode holds
+      // The later of two incarnations on one inode holds.
+      byInode.put(trail.identity.inode(), trail);
     }
+    IOException failure = null;
+    Set<Trail> seen = new LinkedHashSet<>();
     for (Found found : listed) {
-      Optional<Trail> known =
-          Optional.ofNullable(byInode.get(found.inode())).filter(trail -> same(trail, found));
-      if (known.isEmpty()) {
-        known = identify(found);
-        news |= known.isPresent();
+      Optional<Trail> known = Optional.ofNullable(byInode.get(found.inode()));
+      try {
+        if (known.isPresent() && !same(known.get(), found)) {
+          known = Optional.empty();
+        }
+        if (known.isEmpty()) {
+          known = identify(found);
+          unsaved |= known.isPresent();
+        }
+        if (known.isPresent()) {
+          unsaved |= update(known.get(), found);
+        }
+      } catch (NoSuchFileException e) {
+        // Renamed or removed since the listing: the next look has it under its new name.
+        failure = once && failure == null ? e : failure;
+      } catch (IOException e) {
+        failure = failure == null ? e : failure; // one bad file keeps none of the others waiting
       }
-      if (known.isPresent()) {
-        news |= update(known.get(), found);
-        order.add(known.get());
-      }
+      known.ifPresent(seen::add);
     }
     for (Trail trail : trails.values()) {
-      if (!order.contains(trail)) {
+      if (!seen.contains(trail)) {
         missing(trail);
       }
     }
-    reorder(order);
+    reorder(seen);
+    if (failure != null) {
+      throw failure;
+    }
     scannedOnce = true;
+    boolean news = unsaved;
+    unsaved = false;
     return news;
   }
 
   /**
-   * Hands on the next records, at most about {@value #READ_BYTES} bytes of one trail.
+   * Hands on the next records, at most about {@value #READ_BYTES} bytes of one trail. What cannot
+   * be read is told by {@link #problem} and tried again after the next {@link #scan}.
    *
    * @return bytes moved past; 0 at the head
    */
-  public int read(Consumer<TrailRecord> out) throws IOException {
-    IOException failure = null;
+  public int read(Consumer<TrailRecord> out) {
     for (Trail trail : trails.values()) {
       if (trail.hasUnread()) {
         try {
@@ -167,15 +192,23 @@ public final class TrailSource implements Closeable {
             current = Optional.of(trail);
             return moved;
           }
+        } catch (NoSuchFileException e) {
+          if (once) {
+            lose(trail, "the file was removed before it was read");
+          } else {
+            trail.failure = Optional.of(e);
+          }
         } catch (IOException e) {
-          failure = e; // a trail that cannot be read keeps none of the others waiting
+          trail.failure = Optional.of(e);
         }
       }
     }
-    if (failure != null) {
-      throw failure;
-    }
     return 0;
+  }
+
+  /** Why a trail cannot be read at present, if one can't. */
+  public Optional<IOException> problem() {
+    return trails.values().stream().flatMap(trail -> trail.failure.stream()).findFirst();
   }
 
   /** Whether every byte known to be there was read. */
@@ -199,6 +232,7 @@ public final class TrailSource implements Closeable {
       Trail trail = trails.get(span.trail());
       if (trail != null) {
         trail.coverage.add(span.position(), span.end());
+        trail.pending--;
       }
     }
   }
@@ -210,12 +244,10 @@ public final class TrailSource implements Closeable {
   }
 
   /**
-   * The next state to publish, if one is due; each is handed out once until {@link #rewind}.
-   *
-   * @param waiting whether records of this source are still on their way: no trail is closed with
-   *     bytes lost before they arrived
+   * The next state to publish, if one is due; each is handed out once until {@link #rewind}. A
+   * trail that lost bytes is closed when nothing of it is on its way any more.
    */
-  public Optional<TrailNotice> notice(boolean waiting) throws IOException {
+  public Optional<TrailNotice> notice() {
     boolean closing = trails.values().stream().anyMatch(trail -> trail.phase == Phase.CLOSING);
     for (Trail trail : trails.values()) {
       if (trail.phase == Phase.FOUND && !trail.openSent) {
@@ -223,11 +255,15 @@ public final class TrailSource implements Closeable {
         return Optional.of(opening(trail));
       }
       // One closing at a time: each names the one before, whose acknowledgement makes it that.
-      if (!closing && trail.phase == Phase.OPENED && trail.ended) {
-        boolean complete = trail.lost.isEmpty() ? trail.isCovered() : !waiting;
-        Optional<TrailNotice> notice = complete ? closing(trail) : Optional.empty();
-        if (notice.isPresent()) {
-          return notice;
+      if (!closing && trail.phase == Phase.OPENED && trail.ended && trail.failure.isEmpty()) {
+        boolean complete = trail.lost.isEmpty() ? trail.isCovered() : trail.pending <= 0;
+        try {
+          Optional<TrailNotice> notice = complete ? closing(trail) : Optional.empty();
+          if (notice.isPresent()) {
+            return notice;
+          }
+        } catch (IOException e) {
+          trail.failure = Optional.of(e);
         }
       }
     }
@@ -245,22 +281,16 @@ public final class TrailSource implements Closeable {
       return;
     }
     trail.phase = Phase.CLOSED;
+    trail.size = notice.size();
     trail.close();
     closedTrails++;
     previous = Optional.of(trail.id);
     previousSha256 = notice.sha256();
   }
 
-  /**
-   * Everything not acknowledged is to be read again, because it did not get through.
-   *
-   * @param unsent records handed on and not acknowledged
-   */
-  public void rewind(long unsent) {
-    rewound += unsent;
-    for (Trail trail : trails.values()) {
-      trail.rewind();
-    }
+  /** Everything not acknowledged is to be read again, because it did not get through. */
+  public void rewind() {
+    trails.values().forEach(Trail::rewind);
   }
 
   /** What is to be remembered of the source. */
@@ -277,10 +307,17 @@ public final class TrailSource implements Closeable {
     long known = 0;
     long acked = 0;
     int open = 0;
+    long rewound = 0;
+    long dropped = 0;
     for (Trail trail : trails.values()) {
       known += trail.size;
       acked += Math.min(trail.coverage.bytes(), trail.size);
       open += trail.phase == Phase.CLOSED ? 0 : 1;
+      if (trail.lost.isEmpty()) {
+        rewound += trail.rewound;
+      } else {
+        dropped += trail.rewound;
+      }
     }
     return new Standing(
         current.map(trail -> trail.id),
@@ -293,6 +330,7 @@ public final class TrailSource implements Closeable {
         received,
         rewound,
         rereads,
+        dropped,
         discovery.ignored());
   }
 
@@ -309,6 +347,7 @@ public final class TrailSource implements Closeable {
    * @param received records read in this run, each once
    * @param rewound records that are to be read again
    * @param rereads records handed on again so far
+   * @param dropped records that were to be read again and can't be: their trail is gone
    * @param ignored directory entries that are no trails
    */
   public record Standing(
@@ -322,6 +361,7 @@ public final class TrailSource implements Closeable {
       long received,
       long rewound,
       long rereads,
+      long dropped,
       long ignored) {}
 
   @Override
@@ -331,51 +371,56 @@ public final class TrailSource implements Closeable {
 
   // ---- finding
 
-  private boolean same(Trail trail, Found found) {
+  private boolean same(Trail trail, Found found) throws IOException {
     if (found.name().isPresent() && !trail.id.startsWith(found.name().get().start())) {
       return false; // the inode was given to another trail
     }
-    try {
-      if (trail.phase == Phase.CLOSED && trail.size != found.size()) {
-        return false; // a closed trail never changes: what stands there now is another incarnation
-      }
-      if (!trail.verified) {
-        if (!trail.identity.matches(found.path())) {
-          return false;
-        }
-        trail.verified = true;
-        trail.movedTo(found.path());
-        trail.rewind();
-      }
-      if (trail.phase != Phase.CLOSED && found.size() != trail.size) {
-        // Truncated and written again between two looks, it may even be longer: only its first
-        // bytes tell.
-        boolean shrunk = found.size() < Math.max(trail.coverage.end(), trail.readPosition);
-        if (shrunk || !trail.identity.matches(found.path())) {
-          return false;
-        }
-      }
-      return trail.lost.isEmpty();
-    } catch (IOException e) {
-      LOG.warn("source {}: {} cannot be read yet: {}", name, found.path(), e.toString());
-      return true;
+    if (trail.lost.isPresent()) {
+      return false;
     }
+    if (trail.phase == Phase.CLOSED && trail.size != found.size()) {
+      return false; // a closed trail never changes: what stands there now is another incarnation
+    }
+    if (!trail.verified) {
+      trail.movedTo(found.path());
+      boolean first = trail.identity.matches(found.path());
+      if (!first || (trail.phase != Phase.CLOSED && !trail.tailMatches())) {
+        return false;
+      }
+      trail.verified = true;
+      trail.rewind();
+    }
+    if (trail.phase != Phase.CLOSED && found.size() != trail.size) {
+      // Truncated and written again between two looks, it may even be longer: only its first
+      // bytes tell.
+      boolean shrunk = found.size() < Math.max(trail.coverage.end(), trail.readPosition);
+      return !shrunk && trail.identity.matches(found.path());
+    }
+    return true;
   }
 
   private Optional<Trail> identify(Found found) throws IOException {
-    Optional<String> start = found.name().map(TrailName::start).or(() -> startOf(found));
+    Optional<String> start = found.name().map(TrailName::start);
+    if (start.isEmpty()) {
+      start = startOf(found);
+    }
     if (start.isEmpty()) {
       return Optional.empty();
+    }
+    FileIdentity identity = FileIdentity.of(found.path());
+    if (identity.inode() != found.inode()) {
+      throw new NoSuchFileException(found.path().toString(), null, "it was renamed meanwhile");
     }
     String id = start.get();
     for (int incarnation = 2; trails.containsKey(id); incarnation++) {
       id = start.get() + "~" + incarnation;
     }
-    Trail trail = new Trail(id, FileIdentity.of(found.path()), found.path());
+    Trail trail = new Trail(id, identity, found.path());
     trails.put(id, trail);
     if (!id.equals(start.get())) {
       LOG.warn(
-          "source {}: {} is not the file that was trail {} before: it is distributed whole as trail {}",
+          "source {}: {} is not the file that was trail {} before, or grew after it was closed:"
+              + " it is distributed whole as trail {}",
           name,
           found.path(),
           start.get(),
@@ -384,36 +429,35 @@ public final class TrailSource implements Closeable {
     return Optional.of(trail);
   }
 
-  private Optional<String> startOf(Found found) {
-    try {
-      Optional<Instant> first = RecordStamp.first(found.path());
-      boolean waitForMore =
-          first.isEmpty() && found.size() < RecordStamp.REACH && !found.closed() && !once;
-      if (waitForMore || found.size() == 0) {
-        return Optional.empty();
-      }
-      return Optional.of(
-          TrailName.stamp(first.orElse(Files.getLastModifiedTime(found.path()).toInstant())));
-    } catch (IOException e) {
-      LOG.warn("source {}: {} cannot be read: {}", name, found.path(), e.toString());
+  private Optional<String> startOf(Found found) throws IOException {
+    Optional<Instant> first = RecordStamp.first(found.path());
+    boolean waitForMore =
+        first.isEmpty() && found.size() < RecordStamp.REACH && !found.closed() && !once;
+    if (waitForMore || found.size() == 0) {
       return Optional.empty();
     }
+    return Optional.of(
+        TrailName.stamp(first.orElse(Files.getLastModifiedTime(found.path()).toInstant())));
   }
 
   private boolean update(Trail trail, Found found) throws IOException {
     trail.movedTo(found.path());
-    if (trail.phase == Phase.CLOSED) {
-      return false;
+    trail.unseen = 0;
+    if (trail.phase == Phase.CLOSED || trail.phase == Phase.CLOSING || trail.settled) {
+      return false; // its size is told, or about to be: what comes after it is no part of it
     }
     trail.name = found.name();
     trail.size = found.size();
     trail.ended = found.closed();
-    if (once && !trail.ended) {
-      trail.size = settledSize(trail, found.size());
-      trail.ended = true;
+    if (once) {
       if (found.name().isEmpty()) {
         trail.channel(); // a rotation may rename it from now on: the open file stays
       }
+      if (!trail.ended) {
+        trail.size = settledSize(trail, found.size());
+        trail.ended = true;
+      }
+      trail.settled = true;
     }
     if (trail.identity.length() < FileIdentity.MAX_LENGTH
         && found.size() > trail.identity.length()) {
@@ -452,29 +496,52 @@ public final class TrailSource implements Closeable {
     return size;
   }
 
+  /** What is written to files whose directory cannot be listed now. */
+  private void growOpenFiles() throws IOException {
+    for (Trail trail : trails.values()) {
+      if (trail.isOpen() && trail.phase == Phase.OPENED && !trail.ended) {
+        trail.size = Math.max(trail.size, trail.fileSize());
+      }
+    }
+  }
+
   private void missing(Trail trail) throws IOException {
-    if (trail.phase == Phase.CLOSED || trail.lost.isPresent()) {
+    if (trail.phase == Phase.CLOSED || trail.phase == Phase.CLOSING || trail.lost.isPresent()) {
       return;
     }
-    if (trail.isOpen() && trail.fileSize() >= trail.coverage.end()) {
+    boolean readable =
+        trail.isOpen() && trail.fileSize() >= Math.max(trail.coverage.end(), trail.readPosition);
+    if (readable) {
+      trail.size = trail.fileSize();
+    }
+    // A listing made while a file is renamed may show neither of its names.
+    if (!once && ++trail.unseen < UNSEEN_LOOKS) {
+      return;
+    }
+    if (readable) {
       if (trail.path().isPresent()) {
         LOG.warn(
-            "source {}: trail {} was removed while it was being read; reading on from the open file",
+            "source {}: trail {} was removed or replaced while it was being read; reading on from"
+                + " the open file",
             name,
             trail.id);
         trail.vanished();
       }
-      trail.size = trail.fileSize();
       trail.ended = true;
       return;
     }
     long size = Math.max(trail.coverage.end(), trail.readPosition);
-    String cause =
+    lose(
+        trail,
         trail.isOpen()
             ? "the file shrank to " + trail.fileSize() + " bytes after " + size + " were read"
             : "the file is gone or was replaced after "
                 + size
-                + " bytes were read; more may have stood in it";
+                + " bytes were read; more may have stood in it");
+  }
+
+  private void lose(Trail trail, String cause) {
+    long size = Math.max(trail.coverage.end(), trail.readPosition);
     LOG.error(
         "source {}: trail {}: {}. It is closed at {} bytes, without a digest",
         name,
@@ -485,24 +552,29 @@ public final class TrailSource implements Closeable {
     trail.size = size;
     trail.ended = true;
     trail.close();
+    trail.vanished();
   }
 
-  private void reorder(List<Trail> listed) {
-    Map<String, Trail> all = new LinkedHashMap<>(trails);
-    trails.clear();
-    int forget = -KEEP_CLOSED;
-    for (Trail trail : all.values()) {
-      forget += trail.phase == Phase.CLOSED && !listed.contains(trail) ? 1 : 0;
-    }
-    for (Trail trail : all.values()) {
+  /** As listed; what is not listed any more stays behind what it came after. */
+  private void reorder(Set<Trail> listed) {
+    long forget =
+        trails.values().stream()
+                .filter(trail -> trail.phase == Phase.CLOSED && !listed.contains(trail))
+                .count()
+            - KEEP_CLOSED;
+    List<Trail> order = new ArrayList<>(listed);
+    Optional<Trail> before = Optional.empty();
+    for (Trail trail : trails.values()) {
       if (!listed.contains(trail)) {
         if (trail.phase == Phase.CLOSED && forget-- > 0) {
           continue;
         }
-        trails.put(trail.id, trail);
+        order.add(before.map(one -> order.indexOf(one) + 1).orElse(0), trail);
       }
+      before = Optional.of(trail);
     }
-    listed.forEach(trail -> trails.put(trail.id, trail));
+    trails.clear();
+    order.forEach(trail -> trails.put(trail.id, trail));
   }
 
   // ---- reading
@@ -575,11 +647,12 @@ public final class TrailSource implements Closeable {
     }
     byte[] raw = new byte[end - start];
     System.arraycopy(buffer.array(), start, raw, 0, raw.length);
+    trail.pending++;
     if (position >= trail.countedTo) {
       trail.countedTo = base + end;
       received++;
     } else {
-      rewound--;
+      trail.rewound--;
       rereads++;
     }
     out.accept(new TrailRecord(trail.id, position, raw, whole, observed));
@@ -634,16 +707,15 @@ public final class TrailSource implements Closeable {
     // names.
     Optional<Trail> next =
         trails.values().stream().dropWhile(other -> other != trail).skip(1).findFirst();
-    if (next.isPresent()) {
+    if (next.isPresent() && next.get().id.compareTo(trail.id) >= 0) {
       return Optional.of(next.get().id.substring(0, 14));
     }
-    if (!once && trail.lost.isEmpty()) {
+    if (next.isEmpty() && !once && trail.lost.isEmpty()) {
       return Optional.empty();
     }
+    boolean readable = trail.lost.isEmpty() && (trail.path().isPresent() || trail.isOpen());
     Optional<Instant> last =
-        trail.path().isPresent() || trail.isOpen()
-            ? RecordStamp.last(trail.channel(), trail.size)
-            : Optional.empty();
+        readable ? RecordStamp.last(trail.channel(), trail.size) : Optional.empty();
     return Optional.of(TrailName.stamp(last.orElse(clock.instant())));
   }
 }

@@ -29,6 +29,8 @@ class CheckpointTest {
                           3,
                           "abc",
                           List.of(new long[] {0, 10}, new long[] {20, 5}),
+                          10L,
+                          "dd",
                           true,
                           false,
                           -1)),

@@ -204,7 +204,7 @@ class TrailSourceTest {
     source.scan();
     source.read(records::add);
     source.acked(List.of(new Span("20261120104500", 0, line(1, 1).length())));
-    source.rewind(2);
+    source.rewind();
     assertThat(source.standing().rewound()).isEqualTo(2);
     source.read(records::add);
     assertThat(records).hasSize(5);
@@ -396,7 +396,7 @@ class TrailSourceTest {
               source =
                   track(TrailSource.rotatedLog("auditd", log, false, CLOCK, Optional.of(mark)));
             } else if (random.nextInt(4) == 0) {
-              source.rewind(waiting.size());
+              source.rewind();
               waiting.clear();
             }
           }
@@ -416,7 +416,7 @@ class TrailSourceTest {
   // ---- the broker's part
 
   private void drain(TrailSource source) throws IOException {
-    for (int idle = 0; idle < 2; ) {
+    for (int idle = 0; idle < 4; ) {
       source.scan();
       List<TrailRecord> read = new ArrayList<>();
       int moved = source.read(read::add);
@@ -425,7 +425,7 @@ class TrailSourceTest {
         keep(record);
         source.acked(List.of(new Span(record.trail(), record.position(), record.end())));
       }
-      Optional<TrailNotice> notice = source.notice(false);
+      Optional<TrailNotice> notice = source.notice();
       notice.ifPresent(
           due -> {
             notices.add(due);
