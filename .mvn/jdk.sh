@@ -11,6 +11,9 @@ auditbus_find_jdk() {
   path_java=$(command -v javac 2>/dev/null) || path_java=
   [ -z "$path_java" ] || path_java=$(dirname "$(dirname "$(readlink -f "$path_java")")")
   set +f
+  if [ -n "${AUDITBUS_JAVA_HOME:-}" ] && [ "$(auditbus_jdk_feature "$AUDITBUS_JAVA_HOME")" != "$wanted" ]; then
+    echo "auditbus: AUDITBUS_JAVA_HOME=$AUDITBUS_JAVA_HOME is no JDK $wanted: looking elsewhere" >&2
+  fi
   for candidate in "${AUDITBUS_JAVA_HOME:-}" "${JAVA_HOME:-}" "$path_java" \
       /usr/lib/jvm/* /usr/java/* /opt/java/* /opt/jdk* "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* \
       /Library/Java/JavaVirtualMachines/*/Contents/Home; do

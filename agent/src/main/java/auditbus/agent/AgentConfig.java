@@ -22,6 +22,7 @@ import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.utils.Utils;
 
 /**
  * An agent's configuration: Java properties, Kafka's names where Kafka has one.
@@ -45,6 +46,16 @@ public final class AgentConfig {
           "schema.registry.",
           "basic.auth.",
           "bearer.auth.");
+
+  private static final List<String> FIXED =
+      List.of(
+          ProducerConfig.ACKS_CONFIG,
+          ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG,
+          ProducerConfig.DELIVERY_TIMEOUT_MS_CONFIG,
+          ProducerConfig.BOOTSTRAP_SERVERS_CONFIG,
+          ProducerConfig.KEY_SERIALIZER_CLASS_CONFIG,
+          ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG,
+          ProducerConfig.TRANSACTIONAL_ID_CONFIG);
 
   private static final ConfigDef DEFINITION =
       new ConfigDef()
@@ -151,6 +162,8 @@ public final class AgentConfig {
       throw new ConfigException(
           "host", host, "want lower-case letters, digits, '.', '-' or '_', at most 253");
     }
+    refuseFixedSettings();
+    checkAddresses();
     this.sources = List.copyOf(readSources());
   }
 
@@ -300,6 +313,30 @@ public final class AgentConfig {
                 + new java.util.TreeSet<>(DEFINITION.names())
                 + ", sources.NAME.type, sources.NAME.path and the prefixes "
                 + PASSED_ON);
+      }
+    }
+  }
+
+  private void refuseFixedSettings() {
+    for (String fixed : FIXED) {
+      String key = "producer." + fixed;
+      if (given.containsKey(key)) {
+        throw new ConfigException(
+            key, given.get(key), "that no loss and order rest on cannot be changed; leave it away");
+      }
+    }
+  }
+
+  private void checkAddresses() {
+    for (String server : values.getList("bootstrap.servers")) {
+      if (Utils.getHost(server) == null || Utils.getPort(server) == null) {
+        throw new ConfigException("bootstrap.servers", server, "want host:port, comma separated");
+      }
+    }
+    for (String url : values.getList("schema.registry.url")) {
+      if (!url.matches("https?://[^/]+.*")) {
+        throw new ConfigException(
+            "schema.registry.url", url, "want http://host:port or https://host:port");
       }
     }
   }

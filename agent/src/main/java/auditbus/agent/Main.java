@@ -19,6 +19,7 @@ import picocli.CommandLine.Option;
     name = "auditbus agent",
     description = "Reads this host's audit trails and publishes them to Kafka.",
     mixinStandardHelpOptions = true,
+    versionProvider = Main.VersionText.class,
     subcommands = {Main.Run.class, Main.Check.class, Main.Status.class})
 public final class Main {
   static final int FAILED = 1;
@@ -43,6 +44,14 @@ public final class Main {
               line.getErr().println("auditbus agent: " + e.getMessage());
               return configuration ? USAGE : FAILED;
             });
+  }
+
+  /** What {@code --version} prints. */
+  static final class VersionText implements CommandLine.IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      return new String[] {"auditbus " + Version.get()};
+    }
   }
 
   /** What every command reads. */

@@ -11,6 +11,7 @@ import picocli.CommandLine.ParameterException;
 @Command(
     name = "auditbus",
     mixinStandardHelpOptions = true,
+    versionProvider = auditbus.streams.Main.Version.class,
     subcommands = {StandaloneCommand.class, EventsOfData.class})
 public final class Main {
   /** The process's own; System.err is where libraries log to. */

@@ -155,7 +155,7 @@ final class Report {
         line.append("unattributed, no login user: auid unset");
         shutdown.getUid().ifPresent(uid -> line.append(", uid ").append(uid));
       }
-      case UNATTRIBUTED, UNKNOWN -> line.append("unattributed, no evidence says who");
+      case UNATTRIBUTED, UNKNOWN -> line.append(unproven(shutdown));
     }
     shutdown.getPid().ifPresent(pid -> line.append(" pid ").append(pid));
     shutdown.getComm().ifPresent(comm -> line.append(" (").append(comm).append(')'));
@@ -172,6 +172,20 @@ final class Report {
         .append(shutdown.getDisagreement() ? "; they disagree" : "")
         .append(']')
         .toString();
+  }
+
+  /** What signal info says is told, not believed. */
+  private static String unproven(ShutdownAttribution shutdown) {
+    return shutdown.getEvidence().stream()
+        .filter(one -> one.getPid().isPresent() || one.getUid().isPresent())
+        .findFirst()
+        .map(
+            one ->
+                "unattributed, nothing proves who; told only: uid "
+                    + one.getUid().map(String::valueOf).orElse("?")
+                    + " pid "
+                    + one.getPid().map(String::valueOf).orElse("?"))
+        .orElse("unattributed, no evidence says who");
   }
 
   private static String word(EvidenceKind kind) {

@@ -92,6 +92,12 @@ final class StandaloneCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException, InterruptedException {
+    if (kafkaPort != 0 && kafkaPort == registryPort) {
+      throw new StartException(
+          "--kafka-port and --registry-port are both "
+              + kafkaPort
+              + ": name two ports, or 0 for any free one");
+    }
     try (DataDirectory directory = DataDirectory.open(data)) {
       Inputs found = inputs(directory);
       RotatingLog.install(directory.log(), MAX_LOG_BYTES);
@@ -177,7 +183,7 @@ final class StandaloneCommand implements Callable<Integer> {
     List<String> missing =
         Report.missing(counts, state.found(), standalone.collected(), state.sources());
     if (missing.isEmpty() && look.waitingFor().isEmpty()) {
-      display.line("nothing is missing");
+      display.line("no byte is missing");
       return 0;
     }
     missing.forEach(line -> Main.error("missing: " + line));

@@ -187,7 +187,8 @@ final class Tally {
         }
         if (first) {
           events++;
-          if (!event.getComplete()) {
+          // What could not be parsed is named as that.
+          if (!event.getComplete() && !event.getType().equals("UNPARSED")) {
             incomplete++;
             name(
                 incompletePlaces,

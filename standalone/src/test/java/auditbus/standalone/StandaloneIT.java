@@ -42,7 +42,7 @@ final class StandaloneIT {
     assertThat(ended.out())
         .contains("16 trails, 16 verified")
         .contains("0 gaps")
-        .contains("nothing is missing")
+        .contains("no byte is missing")
         // 02: signal info and the kill's own event agree.
         .containsPattern(
             "shutdown 2026-11-20T10:28:48.499Z web1 auditd pid 19320: auid 1000 .*PROVEN: kill event, signal info")

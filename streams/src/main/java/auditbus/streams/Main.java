@@ -18,7 +18,7 @@ import picocli.CommandLine.ParameterException;
     subcommands = {StreamsCommand.class, TopicsCommand.class, EventsCommand.class})
 public final class Main {
   /** Tells the version the jar was built with. */
-  static final class Version implements CommandLine.IVersionProvider {
+  public static final class Version implements CommandLine.IVersionProvider {
     @Override
     public String[] getVersion() {
       String version = Main.class.getPackage().getImplementationVersion();
