@@ -162,8 +162,8 @@ final class Distribution implements Runnable {
         unsaved = false;
       }
       publisher.open();
-      heartbeat();
       if (!unsaved) {
+        heartbeat();
         for (Lane lane : lanes) {
           worked |= lane.step(publisher, this::sendState);
         }

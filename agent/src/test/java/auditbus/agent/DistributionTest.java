@@ -121,6 +121,30 @@ class DistributionTest {
   }
 
   @Test
+  void checkpointThatCannotBeWritten_holdsPublishingBackUntilItCan() throws Exception {
+    byte[] text = log(new Random(7), 20, 1795170528L);
+    Files.write(directory.resolve("audit.log"), text);
+    Path state = Files.createDirectories(directory.resolve("state"));
+    Path obstacle = Files.createDirectory(state.resolve("checkpoint.tmp"));
+    Broker broker = new Broker(new Random(1), 0);
+    Thread loop = new Thread(distribution(directory, broker, Checkpoint.NONE), "distribution");
+    loop.start();
+    long deadline = System.nanoTime() + DEADLINE.toNanos();
+    while (!Files.exists(state.resolve("status.json"))) {
+      broker.act();
+      assertThat(System.nanoTime()).isLessThan(deadline);
+    }
+    assertThat(loop.isAlive()).isTrue();
+    assertThat(broker.events).isEmpty();
+    Files.delete(obstacle);
+    while (loop.isAlive()) {
+      broker.act();
+      assertThat(System.nanoTime()).isLessThan(deadline);
+    }
+    broker.assertArrived("20261120102848", text, "checkpoint");
+  }
+
+  @Test
   void eventTooLargeForAMessage_isSentInPartsOfWholeRecords() throws Exception {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < 300; i++) {

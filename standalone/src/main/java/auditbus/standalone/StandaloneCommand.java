@@ -25,6 +25,7 @@ import picocli.CommandLine.Option;
       "",
       "Started again on the same --data it goes on where it was, however it ended."
     },
+    versionProvider = auditbus.streams.Main.Version.class,
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:all is well",
