@@ -22,7 +22,9 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
 import org.apache.kafka.common.errors.InterruptException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -50,7 +52,7 @@ final class Distribution implements Runnable {
   private final Instant started;
   private final List<Lane> lanes;
 
-  private volatile boolean stopping;
+  private final CountDownLatch stop = new CountDownLatch(1);
   private volatile AgentProgress progress;
   private Optional<String> failure = Optional.empty();
   private long pauseMs;
@@ -124,13 +126,13 @@ final class Distribution implements Runnable {
 
   /** Asks the loop to end; it flushes what it can within {@code shutdown.timeout.ms}. */
   void stop() {
-    stopping = true;
+    stop.countDown();
   }
 
   @Override
   public void run() {
     try {
-      while (!stopping && !(config.once() && isDone())) {
+      while (!stopping() && !(config.once() && isDone())) {
         step();
       }
       finish();
@@ -210,7 +212,7 @@ final class Distribution implements Runnable {
   }
 
   private void failed(PublishException e) throws InterruptedException {
-    if (stopping) {
+    if (stopping()) {
       LOG.warn("stopping while {}; the rest is sent by the next run", e.getMessage());
     } else if (failure.isEmpty()) {
       LOG.error("{}; trying again until it works, nothing is lost meanwhile", e.getMessage());
@@ -222,13 +224,8 @@ final class Distribution implements Runnable {
     heartbeatsInFlight = 0;
     progress = snapshot();
     pauseMs = Math.min(MAX_PAUSE_MS, Math.max(100, pauseMs * 2));
-    long until =
-        System.nanoTime()
-            + Duration.ofMillis(pauseMs / 2 + ThreadLocalRandom.current().nextLong(pauseMs / 2 + 1))
-                .toNanos();
-    while (!stopping && System.nanoTime() < until) {
-      Thread.sleep(Duration.ofMillis(20)); // a pause that a stop may cut short
-    }
+    long pause = pauseMs / 2 + ThreadLocalRandom.current().nextLong(pauseMs / 2 + 1);
+    boolean _ = stop.await(pause, TimeUnit.MILLISECONDS); // a stop cuts it short
   }
 
   private void finish() throws InterruptedException {
@@ -248,6 +245,10 @@ final class Distribution implements Runnable {
     } catch (PublishException e) {
       LOG.warn("stopping while {}; the rest is sent by the next run", e.getMessage());
     }
+  }
+
+  private boolean stopping() {
+    return stop.getCount() == 0;
   }
 
   private boolean isDone() {

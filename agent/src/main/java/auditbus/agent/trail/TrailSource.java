@@ -641,8 +641,7 @@ public final class TrailSource implements Closeable {
       Instant observed,
       Consumer<TrailRecord> out) {
     long position = base + start;
-    if (trail.coverage.touches(position, base + end)
-        && trail.coverage.covers(position, base + end)) {
+    if (trail.coverage.covers(position, base + end)) {
       return; // acknowledged before the restart or rewind
     }
     byte[] raw = new byte[end - start];
