@@ -2,8 +2,6 @@
 package auditbus.schemas;
 
 import java.io.IOException;
-import java.io.OutputStream;
-import java.util.Arrays;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import org.apache.avro.Schema;
@@ -143,49 +141,38 @@ public final class AvroSerializer<T extends SpecificRecord> implements Serialize
     }
   }
 
-  /** An encoder over a buffer that grows; one thread at a time. */
-  private static final class Encoding extends OutputStream {
-    private byte[] buffer = new byte[2_048];
-    private int length;
-    private final BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(this, null);
+  /** A buffer and what writes to it; one thread at a time. */
+  private static final class Encoding {
+    private final WireBuffer buffer = new WireBuffer();
+    private final BinaryEncoder encoder = EncoderFactory.get().binaryEncoder(buffer, null);
 
     byte[] encode(int id, DatumWriter<Object> writer, Object record) throws IOException {
-      buffer[0] = MAGIC;
-      buffer[1] = (byte) (id >>> 24);
-      buffer[2] = (byte) (id >>> 16);
-      buffer[3] = (byte) (id >>> 8);
-      buffer[4] = (byte) id;
-      length = HEADER_BYTES;
+      if (record instanceof AuditEvent event) {
+        try {
+          start(id);
+          AuditEventWriter.write(event, buffer);
+          return buffer.toByteArray();
+        } catch (RuntimeException e) {
+          // It breaks its schema, and Avro's own writer can say where.
+        }
+      }
+      start(id);
       writer.write(record, encoder);
       encoder.flush();
-      return Arrays.copyOf(buffer, length);
+      return buffer.toByteArray();
     }
 
     int capacity() {
-      return buffer.length;
+      return buffer.capacity();
     }
 
-    @Override
-    public void write(int b) {
-      ensure(1);
-      buffer[length++] = (byte) b;
-    }
-
-    @Override
-    public void write(byte[] bytes, int offset, int count) {
-      ensure(count);
-      System.arraycopy(bytes, offset, buffer, length, count);
-      length += count;
-    }
-
-    private void ensure(int count) {
-      if (buffer.length - length < count) {
-        int needed = Math.addExact(length, count);
-        buffer =
-            Arrays.copyOf(
-                buffer,
-                Math.max(needed, (int) Math.min(2L * buffer.length, Integer.MAX_VALUE - 8)));
-      }
+    private void start(int id) {
+      buffer.clear();
+      buffer.write(MAGIC);
+      buffer.write(id >>> 24);
+      buffer.write(id >>> 16);
+      buffer.write(id >>> 8);
+      buffer.write(id);
     }
   }
 }

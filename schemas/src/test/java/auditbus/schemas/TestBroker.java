@@ -31,9 +31,13 @@ public final class TestBroker implements AutoCloseable {
 
   /** A broker on free ports; when this returns, it serves. */
   public static TestBroker open(Path directory) throws Exception {
+    return open(directory, freePort());
+  }
+
+  /** A broker on that port: one that went away comes back where its clients look for it. */
+  public static TestBroker open(Path directory, int port) throws Exception {
     Path logs = directory.resolve("logs");
     Path metadata = directory.resolve("metadata");
-    int port = freePort();
     int controller = freePort();
     if (!Files.exists(logs.resolve("meta.properties"))) {
       Files.createDirectories(logs);
