@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent;
 
+import auditbus.agent.trail.Readers;
+import auditbus.schemas.Format;
 import java.io.IOException;
-import java.io.Reader;
-import java.nio.charset.StandardCharsets;
+import java.io.StringReader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -15,22 +17,27 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Properties;
 import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.producer.ProducerConfig;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
-import org.apache.kafka.common.config.ConfigDef.Importance;
-import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.ConfigValue;
 import org.apache.kafka.common.utils.Utils;
 
 /**
  * An agent's configuration: Java properties, Kafka's names where Kafka has one.
  *
- * <p>Besides the table of {@link #definition} it takes {@code sources.NAME.type} and {@code
- * sources.NAME.path}; {@code producer.*} for the producer; {@code security.*}, {@code ssl.*} and
- * {@code sasl.*} for the connection to Kafka; {@code schema.registry.*} and {@code basic.auth.*}
- * for the registry. Any other key is an error.
+ * <p>Besides the table of {@link #definition} it takes {@code sources.NAME.type}, {@code
+ * sources.NAME.path}, {@code sources.NAME.format} and, for trails, {@code sources.NAME.delete}
+ * ({@code never}, the default, or {@code acked}: a closed trail is deleted once its last state is
+ * acknowledged); {@code producer.*} for the producer; {@code security.*}, {@code ssl.*} and {@code
+ * sasl.*} for the connection to Kafka; {@code schema.registry.*} and {@code basic.auth.*} for the
+ * registry. Any other key is an error.
  *
  * <p>Immutable.
  */
@@ -57,114 +64,46 @@ public final class AgentConfig {
           ProducerConfig.VALUE_SERIALIZER_CLASS_CONFIG,
           ProducerConfig.TRANSACTIONAL_ID_CONFIG);
 
-  private static final ConfigDef DEFINITION =
-      new ConfigDef()
-          .define(
-              "bootstrap.servers",
-              ConfigDef.Type.LIST,
-              ConfigDef.NO_DEFAULT_VALUE,
-              Importance.HIGH,
-              "Kafka brokers to begin with, host:port, comma separated.")
-          .define(
-              "schema.registry.url",
-              ConfigDef.Type.LIST,
-              ConfigDef.NO_DEFAULT_VALUE,
-              Importance.HIGH,
-              "Schema registries, comma separated; tried in order.")
-          .define(
-              "host",
-              ConfigDef.Type.STRING,
-              "",
-              Importance.HIGH,
-              "This host's name in every event; empty for the lower-case host name. Decides the partition, so it must not change.")
-          .define(
-              "state.dir",
-              ConfigDef.Type.STRING,
-              "/var/lib/auditbus",
-              Importance.HIGH,
-              "Directory of the checkpoint; one agent at a time.")
-          .define(
-              "auto.register.schemas",
-              ConfigDef.Type.BOOLEAN,
-              true,
-              Importance.MEDIUM,
-              "Whether schemas the registry lacks are registered; if false a missing one is an error.")
-          .define(
-              "once",
-              ConfigDef.Type.BOOLEAN,
-              false,
-              Importance.LOW,
-              "End every trail where it ends now, and stop when all is acknowledged.")
-          .define(
-              "heartbeat.ms",
-              ConfigDef.Type.LONG,
-              5000L,
-              Range.between(100, 3_600_000),
-              Importance.MEDIUM,
-              "Milliseconds between two AgentStatus messages.")
-          .define(
-              "event.timeout.ms",
-              ConfigDef.Type.LONG,
-              2000L,
-              Range.between(1, 3_600_000),
-              Importance.MEDIUM,
-              "Milliseconds after its last record at which an event without an end is closed at the live head.")
-          .define(
-              "event.distance.bytes",
-              ConfigDef.Type.LONG,
-              4L * 1024 * 1024,
-              Range.between(1024, 1L << 32),
-              Importance.LOW,
-              "Bytes read past its last record at which an event without an end is closed behind the head.")
-          .define(
-              "in.flight.max.bytes",
-              ConfigDef.Type.LONG,
-              8L * 1024 * 1024,
-              Range.between(64 * 1024, 1L << 30),
-              Importance.MEDIUM,
-              "Bytes sent to Kafka and not acknowledged at which reading pauses.")
-          .define(
-              "checkpoint.interval.ms",
-              ConfigDef.Type.LONG,
-              250L,
-              Range.between(10, 60_000),
-              Importance.LOW,
-              "Milliseconds between two checkpoints while there is something new in them.")
-          .define(
-              "scan.interval.ms",
-              ConfigDef.Type.LONG,
-              50L,
-              Range.between(1, 60_000),
-              Importance.LOW,
-              "Milliseconds between two looks at a source's directory.")
-          .define(
-              "shutdown.timeout.ms",
-              ConfigDef.Type.LONG,
-              5000L,
-              Range.between(0, 3_600_000),
-              Importance.MEDIUM,
-              "Milliseconds a stopping agent waits for acknowledgements; the rest is sent by the next run.");
+  private static final String AUDISP_SOCKET = "/run/audispd_events"; // auditd's af_unix.conf
 
   private final Map<String, String> given;
+  private final Half half;
   private final AbstractConfig values;
   private final String host;
   private final List<SourceConfig> sources;
 
-  private AgentConfig(Map<String, String> given) {
+  private AgentConfig(Map<String, String> given, Half half) {
     this.given = Map.copyOf(given);
+    this.half = half;
     refuseUnknownKeys();
-    Map<String, String> defined = new HashMap<>(given);
-    defined.keySet().retainAll(DEFINITION.names());
-    this.values = new AbstractConfig(DEFINITION, defined, false);
+    this.values = parse();
     this.host =
         values.getString("host").isEmpty() ? HostFacts.hostName() : values.getString("host");
     if (!HOST.matcher(host).matches()) {
-      throw new ConfigException(
+      throw new ConfigError(
           "host", host, "want lower-case letters, digits, '.', '-' or '_', at most 253");
     }
     refuseFixedSettings();
     checkAddresses();
+    checkKernelSettings();
     this.sources = List.copyOf(readSources());
+  }
+
+  private AbstractConfig parse() {
+    Map<String, String> defined = new HashMap<>(given);
+    defined.keySet().retainAll(ConfigKeys.DEFINITION.names());
+    if (!half.distributes()) { // never asked, so not needed
+      defined.putIfAbsent("bootstrap.servers", "");
+      defined.putIfAbsent("schema.registry.url", "");
+    }
+    Optional<ConfigValue> wrong =
+        ConfigKeys.DEFINITION.validate(defined).stream()
+            .filter(value -> !value.errorMessages().isEmpty())
+            .min(Comparator.comparing(value -> !given.containsKey(value.name()))); // missing: last
+    if (wrong.isPresent()) {
+      throw ConfigError.of(wrong.get().name(), wrong.get().errorMessages().getFirst());
+    }
+    return new AbstractConfig(ConfigKeys.DEFINITION, defined, false);
   }
 
   /**
@@ -173,19 +112,30 @@ public final class AgentConfig {
    * @throws ConfigException naming key, value and what is wanted
    */
   public static AgentConfig of(Map<String, String> properties) {
-    return new AgentConfig(properties);
+    return of(properties, Half.BOTH);
+  }
+
+  /**
+   * Checks a configuration for a process that runs one half; capture alone needs no Kafka.
+   *
+   * @throws ConfigException naming key, value and what is wanted
+   */
+  public static AgentConfig of(Map<String, String> properties, Half half) {
+    return new AgentConfig(properties, half);
   }
 
   /**
    * Reads and checks a properties file.
    *
    * @throws IOException if the file cannot be read
-   * @throws ConfigException naming key, value and what is wanted
+   * @throws ConfigException naming file, line, key, value and what is wanted
    */
-  public static AgentConfig read(Path file, Map<String, String> overrides) throws IOException {
+  public static AgentConfig read(Path file, Map<String, String> overrides, Half half)
+      throws IOException {
+    String text = Files.readString(file);
     Properties properties = new Properties();
-    try (Reader reader = Files.newBufferedReader(file, StandardCharsets.UTF_8)) {
-      properties.load(reader);
+    try {
+      properties.load(new StringReader(text));
     } catch (IllegalArgumentException e) {
       throw new ConfigException(file + " is no properties file: " + e.getMessage());
     }
@@ -194,12 +144,34 @@ public final class AgentConfig {
         .stringPropertyNames()
         .forEach(key -> all.put(key, properties.getProperty(key).strip()));
     all.putAll(overrides);
-    return of(all);
+    try {
+      return of(all, half);
+    } catch (ConfigError e) {
+      throw e.at(place(file, text, e.key(), overrides));
+    }
+  }
+
+  private static String place(
+      Path file, String text, Optional<String> key, Map<String, String> overrides) {
+    if (key.isEmpty()) {
+      return file.toString();
+    }
+    if (overrides.containsKey(key.get())) {
+      return "-D " + key.get();
+    }
+    String[] lines = text.split("\\R", -1);
+    for (int i = lines.length - 1; i >= 0; i--) { // of two lines with a key the last holds
+      String line = lines[i].stripLeading();
+      if (line.startsWith(key.get()) && line.substring(key.get().length()).matches("\\s*[=: ].*")) {
+        return file + " line " + (i + 1);
+      }
+    }
+    return file.toString();
   }
 
   /** The table of keys. */
   public static ConfigDef definition() {
-    return new ConfigDef(DEFINITION);
+    return new ConfigDef(ConfigKeys.DEFINITION);
   }
 
   /** The host's name in every event. */
@@ -210,6 +182,47 @@ public final class AgentConfig {
   /** The sources, by name. */
   public List<SourceConfig> sources() {
     return sources;
+  }
+
+  /** What this process is to run. */
+  Half half() {
+    return half;
+  }
+
+  /**
+   * Whether a running agent can go over to that configuration; if not, the key that stands against
+   * it.
+   */
+  Optional<String> fixedKeyThatDiffers(AgentConfig next) {
+    return Stream.of("host", "state.dir", "once")
+        .filter(key -> !values.values().get(key).equals(next.values.values().get(key)))
+        .findFirst();
+  }
+
+  /** Whether both reach Kafka and the registry in the same way. */
+  boolean publishesLike(AgentConfig other) {
+    return half == other.half
+        && (!half.distributes()
+            || (producerSettings().equals(other.producerSettings())
+                && registrySettings().equals(other.registrySettings())
+                && maxInFlightBytes() == other.maxInFlightBytes()));
+  }
+
+  /** Whether both read trails in the same way. */
+  boolean readsLike(AgentConfig other) {
+    return eventTimeout().equals(other.eventTimeout())
+        && eventDistanceBytes() == other.eventDistanceBytes()
+        && scanInterval().equals(other.scanInterval());
+  }
+
+  /** How captured sources are captured. */
+  CaptureConfig capture() {
+    return CaptureConfig.of(values);
+  }
+
+  /** Who may read what the halves tell each other, and the trails. */
+  Readers readers() {
+    return new Readers(capture().group());
   }
 
   Path stateDir() {
@@ -251,7 +264,7 @@ public final class AgentConfig {
   /** Settings of the serializer and its registry client. */
   Map<String, String> registrySettings() {
     Map<String, String> settings = startingWith("schema.registry.", "basic.auth.", "bearer.auth.");
-    settings.putIfAbsent("schema.registry.retry.timeout.ms", "2000"); // the loop itself tries on
+    settings.putIfAbsent("schema.registry.retry.timeout.ms", "500"); // the loop itself tries on
     settings.put("auto.register.schemas", values.getBoolean("auto.register.schemas").toString());
     settings.put("schema.registry.url", String.join(",", values.getList("schema.registry.url")));
     return settings;
@@ -265,9 +278,15 @@ public final class AgentConfig {
     settings.put(ProducerConfig.BATCH_SIZE_CONFIG, 128 * 1024);
     settings.put(ProducerConfig.COMPRESSION_TYPE_CONFIG, "lz4");
     settings.put(ProducerConfig.BUFFER_MEMORY_CONFIG, 2 * maxInFlightBytes() + 2L * 1024 * 1024);
-    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 5000);
+    settings.put(ProducerConfig.MAX_BLOCK_MS_CONFIG, 1000); // a SIGHUP waits for no broker
+    // Publishing again within 5 s of a broker's return, however long it was away: nothing waits
+    // longer than that for an answer that does not come, or before it asks again.
     settings.put(ProducerConfig.RECONNECT_BACKOFF_MAX_MS_CONFIG, 1000);
     settings.put(ProducerConfig.RETRY_BACKOFF_MAX_MS_CONFIG, 1000);
+    settings.put(ProducerConfig.SOCKET_CONNECTION_SETUP_TIMEOUT_MS_CONFIG, 2000);
+    settings.put(ProducerConfig.SOCKET_CONNECTION_SETUP_TIMEOUT_MAX_MS_CONFIG, 4000);
+    settings.put(ProducerConfig.REQUEST_TIMEOUT_MS_CONFIG, 10_000);
+    settings.put(CommonClientConfigs.METADATA_RECOVERY_REBOOTSTRAP_TRIGGER_MS_CONFIG, 10_000);
     settings.put(ProducerConfig.ENABLE_METRICS_PUSH_CONFIG, false);
     settings.putAll(startingWith("security.", "ssl.", "sasl."));
     startingWith("producer.")
@@ -302,16 +321,18 @@ public final class AgentConfig {
   private void refuseUnknownKeys() {
     for (String key : given.keySet()) {
       boolean known =
-          DEFINITION.names().contains(key)
-              || key.matches("sources\\..+\\.(type|path)")
+          ConfigKeys.DEFINITION.names().contains(key)
+              || key.matches("sources\\..+\\.(type|path|format|delete)")
               || PASSED_ON.stream().anyMatch(key::startsWith);
       if (!known) {
-        throw new ConfigException(
+        throw ConfigError.of(
+            key,
             "unknown key '"
                 + key
                 + "'; known are "
-                + new java.util.TreeSet<>(DEFINITION.names())
-                + ", sources.NAME.type, sources.NAME.path and the prefixes "
+                + new TreeSet<>(ConfigKeys.DEFINITION.names())
+                + ", sources.NAME.type, sources.NAME.path, sources.NAME.format,"
+                + " sources.NAME.delete and the prefixes "
                 + PASSED_ON);
       }
     }
@@ -321,7 +342,7 @@ public final class AgentConfig {
     for (String fixed : FIXED) {
       String key = "producer." + fixed;
       if (given.containsKey(key)) {
-        throw new ConfigException(
+        throw new ConfigError(
             key, given.get(key), "that no loss and order rest on cannot be changed; leave it away");
       }
     }
@@ -330,12 +351,12 @@ public final class AgentConfig {
   private void checkAddresses() {
     for (String server : values.getList("bootstrap.servers")) {
       if (Utils.getHost(server) == null || Utils.getPort(server) == null) {
-        throw new ConfigException("bootstrap.servers", server, "want host:port, comma separated");
+        throw new ConfigError("bootstrap.servers", server, "want host:port, comma separated");
       }
     }
     for (String url : values.getList("schema.registry.url")) {
       if (!url.matches("https?://[^/]+.*")) {
-        throw new ConfigException(
+        throw new ConfigError(
             "schema.registry.url", url, "want http://host:port or https://host:port");
       }
     }
@@ -357,28 +378,128 @@ public final class AgentConfig {
       throw new ConfigException(
           "no source is configured: set sources.NAME.type and sources.NAME.path");
     }
+    if (values.getBoolean("once") && half.captures()) {
+      found.stream()
+          .filter(source -> source.type().isCaptured())
+          .findFirst()
+          .ifPresent(
+              source -> {
+                throw new ConfigError(
+                    "once",
+                    true,
+                    "source " + source.name() + " is a stream, which has no end: leave once away");
+              });
+    }
+    refuseSecond(
+        found, source -> source.type() == SourceType.KERNEL, "a host has one audit daemon");
+    refuseSecond(found, source -> source.type() == SourceType.READLOG, "it would say all twice");
+    refuseSecond(
+        found, source -> source.input().equals(SourceConfig.STDIN), "there is one standard input");
     return found;
   }
 
-  private static SourceConfig source(String name, Map<String, String> settings) {
+  private static void refuseSecond(
+      List<SourceConfig> sources, Predicate<SourceConfig> which, String why) {
+    List<SourceConfig> alike = sources.stream().filter(which).toList();
+    if (alike.size() > 1) {
+      throw new ConfigError(
+          "sources." + alike.get(1).name() + ".type",
+          alike.get(1).type().word(),
+          "source " + alike.getFirst().name() + " is one already, and " + why);
+    }
+  }
+
+  private void checkKernelSettings() {
+    checkRange("kernel.backlog.limit", 0, 0xFFFF_FFFFL);
+    checkRange("kernel.backlog.wait.time", 0, 0xFFFF_FFFFL);
+    checkRange("kernel.failure", 0, 2);
+    checkRange("kernel.rate.limit", 0, 0xFFFF_FFFFL);
+    CaptureConfig.of(values);
+  }
+
+  private void checkRange(String key, long least, long most) {
+    Long value = values.getLong(key);
+    if (value != null && (value < least || value > most)) {
+      throw new ConfigError(key, value, "want " + least + " to " + most);
+    }
+  }
+
+  private SourceConfig source(String name, Map<String, String> settings) {
+    String typeKey = "sources." + name + ".type";
+    String pathKey = "sources." + name + ".path";
     if (!SOURCE.matcher(name).matches()) {
-      throw new ConfigException(
-          "sources." + name,
+      throw new ConfigError(
+          settings.containsKey("type") ? typeKey : pathKey,
           name,
           "a source's name wants lower-case letters, digits, '.', '-' or '_', at most 64");
     }
-    String type = Optional.ofNullable(settings.get("type")).orElse("");
-    SourceType known;
+    String word = settings.getOrDefault("type", "");
+    SourceType type;
     try {
-      known = SourceType.valueOf(type.toUpperCase(Locale.ROOT));
+      type = SourceType.valueOf(word.toUpperCase(Locale.ROOT));
     } catch (IllegalArgumentException e) {
-      throw new ConfigException(
-          "sources." + name + ".type", type, "this version has " + SourceType.words());
+      throw new ConfigError(typeKey, word, "known are " + SourceType.words());
     }
     String path = settings.getOrDefault("path", "");
-    if (path.isEmpty()) {
-      throw new ConfigException("sources." + name + ".path", path, "a directory or file is wanted");
+    Optional<Format> format = format(name, type, settings);
+    String delete = settings.getOrDefault("delete", "never");
+    String deleteKey = "sources." + name + ".delete";
+    if (!delete.equals("never") && !delete.equals("acked")) {
+      throw new ConfigError(deleteKey, delete, "known are never, acked");
     }
-    return new SourceConfig(name, known, Path.of(path).toAbsolutePath());
+    boolean deletesAcked = delete.equals("acked");
+    if (deletesAcked && type != SourceType.TRAILS) {
+      throw new ConfigError(
+          deleteKey,
+          delete,
+          "only trails are deleted, source " + name + " is of type " + type.word());
+    }
+    Path captured = trailDir().resolve(name);
+    return switch (type) {
+      case KERNEL, READLOG -> {
+        if (!path.isEmpty()) {
+          throw new ConfigError(
+              pathKey, path, type.word() + " reads from the kernel: leave the path away");
+        }
+        yield new SourceConfig(name, type, captured, captured, format, false);
+      }
+      case AUDISP -> {
+        String socket = path.isEmpty() ? AUDISP_SOCKET : path;
+        Path input = socket.equals("-") ? SourceConfig.STDIN : Path.of(socket).toAbsolutePath();
+        yield new SourceConfig(name, type, input, captured, format, false);
+      }
+      case AUDITLOG, TRAILS -> {
+        if (path.isEmpty()) {
+          throw new ConfigError(pathKey, path, "a directory or file is wanted");
+        }
+        Path input = Path.of(path).toAbsolutePath();
+        yield new SourceConfig(name, type, input, input, format, deletesAcked);
+      }
+    };
+  }
+
+  private static Optional<Format> format(
+      String name, SourceType type, Map<String, String> settings) {
+    String key = "sources." + name + ".format";
+    String word = settings.getOrDefault("format", "");
+    if (type != SourceType.TRAILS) {
+      if (!word.isEmpty()) {
+        throw new ConfigError(key, word, type.word() + " is Linux audit text: leave it away");
+      }
+      return Optional.of(Format.LINUX);
+    }
+    return switch (word) {
+      case "", "auto" -> Optional.empty();
+      case "linux" -> Optional.of(Format.LINUX);
+      case "bsm" -> Optional.of(Format.BSM);
+      default -> throw new ConfigError(key, word, "known are auto, linux, bsm");
+    };
+  }
+
+  /** Where captured sources have their trails. */
+  Path trailDir() {
+    String directory = values.getString("trail.dir");
+    return (directory.isEmpty() ? stateDir().resolve("trails") : Path.of(directory))
+        .toAbsolutePath();
   }
 }

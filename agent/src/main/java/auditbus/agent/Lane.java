@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent;
 
+import auditbus.agent.capture.CaptureReport;
 import auditbus.agent.event.DecodedEvent;
 import auditbus.agent.event.Decoder;
+import auditbus.agent.event.Origin;
 import auditbus.agent.event.TrailRecord;
 import auditbus.agent.publish.Delivery;
+import auditbus.agent.publish.PublishException;
 import auditbus.agent.publish.Publisher;
+import auditbus.agent.trail.Checkpoint.SourceMark;
 import auditbus.agent.trail.TrailNotice;
+import auditbus.agent.trail.TrailRemoval;
 import auditbus.agent.trail.TrailSource;
+import auditbus.schemas.Format;
 import auditbus.schemas.SourceStatus;
 import java.io.IOException;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BiConsumer;
+import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
+import org.apache.kafka.common.errors.InterruptException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,17 +44,32 @@ final class Lane {
   private static final int STEP_BYTES = 1024 * 1024;
   private static final Duration RETRY = Duration.ofSeconds(1);
 
-  private final int index;
+  private final int number;
   private final SourceConfig config;
   private final TrailSource trails;
-  private final Supplier<Decoder> decoders;
   private final LongSupplier nanoClock;
-  private final Duration scanInterval;
   private final boolean once;
+  private final boolean captured;
+  private final Supplier<Optional<CaptureReport>> capture;
+  private final Salvage salvage;
+  private final Lag lag = new Lag();
+  private final Optional<TrailRemoval> removal;
+  private final Consumer<DecodedEvent> sender = this::send;
+  private final Consumer<TrailRecord> taker = this::take;
 
+  private Function<Format, Decoder> decoders;
+  private Duration scanInterval;
+  // What decodes records of `format`, that of the trail being read.
+  private Format format = Format.LINUX;
   private Decoder decoder;
   private Publisher publisher;
   private boolean live;
+  private boolean ending;
+  // The decoder threw: nothing more is read until what it handed on is acknowledged.
+  private boolean stranded;
+  // Records taken since the last rewind and not sent.
+  private int unsent;
+  private Optional<CaptureReport> lastReport = Optional.empty();
   private long nextScanNanos;
   private Optional<String> scanError = Optional.empty();
   private Optional<String> error = Optional.empty();
@@ -54,27 +79,69 @@ final class Lane {
   private long incomplete;
   private long unparsed;
 
+  /**
+   * Makes a lane.
+   *
+   * @param number the source's number, which no other has in this run
+   * @param captured whether this process captures the source
+   * @param capture how the capture of the source stands, where one is known
+   * @param origin what is said of bytes no decoder can be asked about
+   */
   Lane(
-      int index,
+      int number,
       SourceConfig config,
       TrailSource trails,
-      Supplier<Decoder> decoders,
+      Function<Format, Decoder> decoders,
       LongSupplier nanoClock,
       Duration scanInterval,
-      boolean once) {
-    this.index = index;
+      boolean once,
+      boolean captured,
+      Supplier<Optional<CaptureReport>> capture,
+      Origin origin) {
+    this.number = number;
     this.config = config;
     this.trails = trails;
     this.decoders = decoders;
     this.nanoClock = nanoClock;
     this.scanInterval = scanInterval;
     this.once = once;
-    this.decoder = decoders.get();
+    this.captured = captured;
+    this.capture = capture;
+    this.salvage = new Salvage(origin);
+    this.removal =
+        config.deletesAcked()
+            ? Optional.of(new TrailRemoval(config.name(), config.trails(), InstantSource.system()))
+            : Optional.empty();
+    this.decoder = decoders.apply(format);
     this.nextScanNanos = nanoClock.getAsLong();
+  }
+
+  int number() {
+    return number;
+  }
+
+  SourceConfig config() {
+    return config;
   }
 
   TrailSource trails() {
     return trails;
+  }
+
+  /** Goes on from what is acknowledged, with these settings. */
+  void reconfigure(Function<Format, Decoder> newDecoders, Duration newScanInterval) {
+    decoders = newDecoders;
+    scanInterval = newScanInterval;
+    nextScanNanos = nanoClock.getAsLong();
+    ending = false;
+    rewind();
+  }
+
+  /** Lets go of its files; {@link #reconfigure} takes it up again. */
+  void park() {
+    rewind();
+    trails.close();
+    publisher = null;
   }
 
   /** Looks for trails when it is time to; returns whether one was identified anew. */
@@ -86,6 +153,7 @@ final class Lane {
     try {
       boolean news = trails.scan();
       scanError = Optional.empty();
+      lag.looked(now, trails.newest(), trails.unacked());
       // A look at many trails takes its time: most of the time is for reading them.
       long taken = nanoClock.getAsLong() - now;
       nextScanNanos = now + Math.max(scanInterval.toNanos(), 10 * taken);
@@ -94,6 +162,8 @@ final class Lane {
       scanError = Optional.of(describe(e));
       nextScanNanos = now + RETRY.toNanos();
       return false;
+    } finally {
+      report();
     }
   }
 
@@ -102,12 +172,12 @@ final class Lane {
    *
    * @return whether there was anything to do
    */
-  boolean step(Publisher to, BiConsumer<Integer, TrailNotice> states) {
+  boolean step(Publisher to, BiConsumer<Lane, TrailNotice> states) {
     publisher = to;
     boolean worked = read();
     Optional<TrailNotice> notice = trails.notice();
     while (notice.isPresent()) {
-      states.accept(index, notice.get());
+      states.accept(this, notice.get());
       worked = true;
       notice = publisher.isFull() ? Optional.empty() : trails.notice();
     }
@@ -129,9 +199,28 @@ final class Lane {
 
   /** Everything not acknowledged is read again: what decoder and producer held is gone. */
   void rewind() {
-    decoder = decoders.get();
+    decoder = decoders.apply(format);
     live = false;
+    stranded = false;
+    unsent = 0;
     trails.rewind();
+  }
+
+  /** The checkpoint on disk has this mark of the source now. */
+  void stored(SourceMark mark) {
+    removal.ifPresent(remover -> remover.remove(mark));
+  }
+
+  /** Nothing more is captured: what is there is the end. */
+  void end() {
+    ending = captured;
+    nextScanNanos = nanoClock.getAsLong();
+  }
+
+  /** After {@link #end}: whether all that this process captured is acknowledged. */
+  boolean isSent() {
+    return !ending
+        || (trails.atHead() && trails.standing().trailsOpen() == 0 && decoder.openRecords() == 0);
   }
 
   boolean isDone() {
@@ -156,27 +245,54 @@ final class Lane {
   }
 
   SourceStatus status() {
+    // First what was read, then what was captured: all that was read has been captured.
     TrailSource.Standing standing = trails.standing();
+    Optional<CaptureReport> now = capture.get();
+    lastReport = now.or(() -> lastReport);
+    Optional<CaptureReport> report = lastReport;
+    Optional<String> why = now.flatMap(CaptureReport::error).or(() -> error);
+    if (config.type().isCaptured() && now.isEmpty()) {
+      why = why.or(() -> Optional.of("no capture of it is at work"));
+    }
+    boolean running = why.isEmpty() && now.map(CaptureReport::running).orElse(true);
+    // Where this process captures, a record is received when the kernel hands it over; one that
+    // stands in a trail of an earlier run, when it is read from there.
+    long received = standing.received() - standing.receivedCaptured();
+    long written = written() - standing.receivedCaptured();
+    long dropped = standing.dropped();
+    long unread = 0;
+    if (report.isPresent() && captured) {
+      received += report.get().received();
+      written += report.get().written();
+      dropped += report.get().dropped();
+      unread = report.get().written() - standing.receivedCaptured() - standing.unreadDropped();
+    } else if (report.isPresent()) {
+      received += report.get().dropped(); // by another process
+      dropped += report.get().dropped();
+    }
     return SourceStatus.newBuilder()
         .setName(config.name())
         .setType(config.type().word())
-        .setState(error.isPresent() ? "FAILED" : "RUNNING")
-        .setError(error.orElse(null))
+        .setState(running ? "RUNNING" : "FAILED")
+        .setError(why.orElse(running ? null : "it has stopped and is being started again"))
         .setTrail(standing.trail().orElse(null))
         .setHead(standing.head())
         .setAcked(standing.acked())
         .setWaitingBytes(standing.bytesKnown() - standing.bytesAcked())
-        .setReceived(standing.received())
-        .setWritten(written())
-        .setDropped(standing.dropped())
+        .setLagMs(lag.millis(nanoClock.getAsLong(), trails.unacked()).orElse(null))
+        .setReceived(received)
+        .setWritten(written)
+        .setDropped(dropped)
         .setAckedRecords(ackedRecords)
-        .setWaitingRecords(waiting() + standing.rewound())
+        .setWaitingRecords(waiting() + standing.rewound() + unread)
         .setEvents(events)
         .setIncomplete(incomplete)
         .setUnparsed(unparsed)
         .setTrailsClosed(standing.trailsClosed())
         .setIgnored(standing.ignored())
+        .setOverruns(report.map(CaptureReport::overruns).orElse(0L))
         .setDropping(List.of())
+        .setCapture(report.map(CaptureReport::status).orElse(null))
         .build();
   }
 
@@ -185,25 +301,35 @@ final class Lane {
   }
 
   private long waiting() {
-    return (long) decoder.openRecords()
-        + (publisher == null ? 0 : publisher.inFlightRecords(index));
+    return (long) (stranded ? unsent : decoder.openRecords())
+        + (publisher == null ? 0 : publisher.inFlightRecords(number));
   }
 
   private boolean read() {
+    if (stranded) {
+      if (publisher.inFlightRecords(number) > 0) {
+        return false;
+      }
+      rewind();
+    }
     int moved = 0;
-    while (moved < STEP_BYTES && !publisher.isFull()) {
-      int more = trails.read(this::take);
+    while (moved < STEP_BYTES && !publisher.isFull() && !stranded) {
+      int more = trails.read(taker);
       if (more == 0) {
         break;
       }
       moved += more;
     }
     boolean head = trails.atHead();
-    if (head) {
-      if (once) {
-        decoder.flush(this::send);
-      } else {
-        decoder.expire(nanoClock.getAsLong(), this::send);
+    if (head && !stranded) {
+      try {
+        if (once || ending) {
+          decoder.flush(sender);
+        } else {
+          decoder.expire(nanoClock.getAsLong(), sender);
+        }
+      } catch (RuntimeException e) {
+        threw(e);
       }
     }
     live = head;
@@ -212,11 +338,49 @@ final class Lane {
 
   private void take(TrailRecord record) {
     taken++;
-    decoder.accept(record, live, this::send);
+    unsent++;
+    if (stranded) {
+      return; // it is read again
+    }
+    Optional<DecodedEvent> salvaged = salvage.take(record);
+    if (salvaged.isPresent()) {
+      send(salvaged.get());
+      return;
+    }
+    try {
+      if (record.format() != format) {
+        decoder.flush(sender); // nothing in another format belongs to what is open
+        format = record.format();
+        decoder = decoders.apply(format);
+      }
+      decoder.accept(record, live, sender);
+    } catch (RuntimeException e) {
+      threw(e);
+    }
+  }
+
+  /**
+   * The decoder threw, or publishing did below it. What a decoder that throws holds is nobody's to
+   * know: all that was taken and not sent goes out as UNPARSED once the rest is acknowledged.
+   */
+  private void threw(RuntimeException e) {
+    if (e instanceof PublishException || e instanceof InterruptException) {
+      throw e;
+    }
+    stranded = true;
+    if (salvage.begin() == 1) {
+      LOG.error(
+          "source {}: the decoder failed in {}: its open records are published as UNPARSED, with"
+              + " this and any further such failure. This is a defect: please report it",
+          config.name(),
+          salvage.place(),
+          e);
+    }
   }
 
   private void send(DecodedEvent event) {
-    publisher.event(index, event, trails.lowMark(event.event().getTrail()));
+    unsent -= event.spans().size();
+    publisher.event(number, event, trails.lowMark(event.event().getTrail()));
   }
 
   private void report() {
@@ -225,7 +389,7 @@ final class Lane {
       now.ifPresentOrElse(
           message ->
               LOG.error("source {}: {}; trying again until it can be read", config.name(), message),
-          () -> LOG.info("source {}: {} can be read again", config.name(), config.path()));
+          () -> LOG.info("source {}: {} can be read again", config.name(), config.input()));
     }
     error = now;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent;
 
+import auditbus.agent.trail.Readers;
 import auditbus.schemas.AgentStatus;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -17,16 +18,20 @@ final class StatusFile {
   private static final Logger LOG = LoggerFactory.getLogger(StatusFile.class);
 
   private final Path file;
+  private final Readers readers;
   private boolean failed;
 
-  StatusFile(Path file) {
+  StatusFile(Path file, Readers readers) {
     this.file = file;
+    this.readers = readers;
   }
 
   void write(AgentStatus status) {
     try {
+      readers.makeDirectory(file.toAbsolutePath().getParent());
       Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
       Files.writeString(temporary, status + "\n");
+      readers.admitTo(temporary);
       Files.move(
           temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
       failed = false;

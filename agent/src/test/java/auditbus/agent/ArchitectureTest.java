@@ -68,6 +68,40 @@ class ArchitectureTest {
   }
 
   @Test
+  void capture_importsOnlyNetlinkTrailEventAndSchemas() {
+    check(
+        classes()
+            .that()
+            .resideInAPackage("auditbus.agent.capture")
+            .should()
+            .onlyDependOnClassesThat(
+                inOurs(
+                    "auditbus.agent.capture",
+                    "auditbus.agent.netlink",
+                    "auditbus.agent.trail",
+                    "auditbus.agent.event",
+                    "auditbus.schemas"))
+            .because("it moves bytes from the kernel into trails and knows no decoder or broker"));
+  }
+
+  @Test
+  void dump_importsOnlyDecodersEventAndSchemas() {
+    check(
+        classes()
+            .that()
+            .resideInAPackage("auditbus.agent.dump")
+            .should()
+            .onlyDependOnClassesThat(
+                inOurs(
+                    "auditbus.agent.dump",
+                    "auditbus.agent.auparse",
+                    "auditbus.agent.bsm",
+                    "auditbus.agent.event",
+                    "auditbus.schemas"))
+            .because("it prints what a decoder makes of a trail and needs no broker for that"));
+  }
+
+  @Test
   void publish_importsNoDecoder() {
     check(
         noClasses()
@@ -94,11 +128,22 @@ class ArchitectureTest {
   }
 
   @Test
-  void nativeCalls_areOnlyInNetlink() {
+  void netlink_importsOnlyEvent() {
+    check(
+        classes()
+            .that()
+            .resideInAPackage("auditbus.agent.netlink")
+            .should()
+            .onlyDependOnClassesThat(inOurs("auditbus.agent.netlink", "auditbus.agent.event"))
+            .because("the kernel's door opens before anything else is loaded"));
+  }
+
+  @Test
+  void nativeCalls_areOnlyInLibC() {
     check(
         noClasses()
             .that()
-            .resideOutsideOfPackage("auditbus.agent.netlink")
+            .doNotHaveFullyQualifiedName("auditbus.agent.netlink.LibC")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("java.lang.foreign")

@@ -42,7 +42,12 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.Cluster;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.PartitionInfo;
+import org.apache.kafka.common.errors.InvalidProducerEpochException;
 import org.apache.kafka.common.errors.NotEnoughReplicasException;
+import org.apache.kafka.common.errors.OutOfOrderSequenceException;
+import org.apache.kafka.common.errors.ProducerFencedException;
+import org.apache.kafka.common.errors.TimeoutException;
+import org.apache.kafka.common.errors.UnknownProducerIdException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.Serializer;
 import org.junit.jupiter.api.Test;
@@ -54,6 +59,27 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class DistributionTest {
   private static final Duration DEADLINE = Duration.ofSeconds(60);
+
+  /** A capture of kernel records that is at work and has no figures to tell. */
+  private static final CaptureView AT_WORK =
+      new CaptureView() {
+        @Override
+        public Optional<auditbus.schemas.KernelStatus> kernel() {
+          return Optional.empty();
+        }
+
+        @Override
+        public Optional<auditbus.agent.capture.CaptureReport> report(String source) {
+          return Optional.empty();
+        }
+
+        @Override
+        public Optional<auditbus.agent.trail.TrailSource.Captured> captured(String source) {
+          return source.equals("kernel")
+              ? Optional.of(new auditbus.agent.capture.CaptureTotals().captured())
+              : Optional.empty();
+        }
+      };
 
   @TempDir Path directory;
 
@@ -169,8 +195,136 @@ class DistributionTest {
     assertThat(broker.largest).isLessThan(Topics.MAX_MESSAGE_BYTES);
   }
 
+  @Test
+  void reconfiguredWhileTheBrokerIsSlow_countsEverythingOnce() throws Exception {
+    byte[] text = log(new Random(7), 40, 1795170528L);
+    Files.write(directory.resolve("audit.log.1"), text);
+    Files.write(directory.resolve("audit.log"), log(new Random(8), 5, 1795180000L));
+    Broker broker = new Broker(new Random(1), 0);
+    Distribution distribution = distribution(directory, broker, Checkpoint.NONE, Map.of());
+    Thread loop = new Thread(distribution, "distribution");
+    loop.start();
+    long deadline = System.nanoTime() + DEADLINE.toNanos();
+    while (broker.sent() < 20) { // the broker says nothing to them
+      assertThat(System.nanoTime()).isLessThan(deadline);
+      LockSupport.parkNanos(Duration.ofMillis(1).toNanos());
+    }
+    distribution
+        .reconfigure(config(directory, Map.of("event.timeout.ms", "2500")))
+        .get(10, java.util.concurrent.TimeUnit.SECONDS);
+    while (loop.isAlive()) {
+      broker.act();
+      assertThat(System.nanoTime()).isLessThan(deadline);
+    }
+    broker.assertArrived("20261120102848", text, "reconfigured");
+    broker.assertCountersAddUp("reconfigured");
+    SourceStatus last = broker.statuses.getLast().getSources().getFirst();
+    assertThat(last.getWaitingRecords()).isZero();
+    assertThat(last.getAckedRecords()).isEqualTo(last.getReceived());
+  }
+
+  @Test
+  void capturedSourceThatWentAndCameBack_stillWaitsForTheRestOfAnEvent() throws Exception {
+    Path trails = Files.createDirectories(directory.resolve("state/trails/kernel"));
+    Path trail = trails.resolve("20261120104500.not_terminated");
+    Map<String, String> with = Map.of("once", "false", "sources.kernel.type", "kernel");
+    Broker broker = new Broker(new Random(1), 0);
+    Distribution distribution = distribution(directory, broker, Checkpoint.NONE, with);
+    Thread loop = new Thread(distribution, "distribution");
+    loop.start();
+    try {
+      await(broker, distribution.reconfigure(config(directory, Map.of("once", "false"))));
+      await(broker, distribution.reconfigure(config(directory, with)));
+      Files.writeString(trail, "type=SYSCALL msg=audit(1795170528.001:7): syscall=62 items=0\n");
+      long untilNanos = System.nanoTime() + Duration.ofMillis(300).toNanos();
+      while (System.nanoTime() < untilNanos) {
+        broker.act();
+      }
+      assertThat(broker.events).as("sent before it was whole").noneMatch(e -> e.getSerial() == 7);
+      Files.writeString(
+          trail,
+          """
+          type=OBJ_PID msg=audit(1795170528.001:7): opid=1 oauid=-1
+          type=EOE msg=audit(1795170528.001:7):\s
+          """,
+          java.nio.file.StandardOpenOption.APPEND);
+      long deadline = System.nanoTime() + DEADLINE.toNanos();
+      while (broker.events.stream().noneMatch(e -> e.getSerial() == 7)) {
+        broker.act();
+        assertThat(System.nanoTime()).isLessThan(deadline);
+      }
+      assertThat(broker.events)
+          .filteredOn(event -> event.getSerial() == 7)
+          .singleElement()
+          .satisfies(event -> assertThat(event.getRecords()).hasSize(3));
+    } finally {
+      distribution.stop();
+      while (loop.isAlive()) {
+        broker.act();
+      }
+    }
+  }
+
+  @Test
+  void events_haveTheBootIdWhereTheyAreOfThisBoot() throws Exception {
+    String boot = HostFacts.read().boot().orElseThrow();
+    String now = stamp(java.time.Instant.now());
+    Files.writeString(
+        directory.resolve("audit.log"),
+        """
+        type=USER_CMD msg=audit(978307200.000:1): pid=1 res=success
+        junk
+        type=USER_CMD msg=audit(%1$s:2): pid=1 res=success
+        node=elsewhere type=USER_CMD msg=audit(%1$s:3): pid=1 res=success
+        node=TestHost type=USER_CMD msg=audit(%1$s:4): pid=1 res=success
+        type=USER_CMD msg=audit(%2$s:5): pid=1 res=success
+        """
+            .formatted(now, stamp(java.time.Instant.now().plusSeconds(86_400))));
+    Path copied = Files.createDirectory(directory.resolve("copied"));
+    Files.writeString(
+        copied.resolve("20261120104500.20261120110000"),
+        "type=USER_CMD msg=audit(%s:9): pid=1 res=success\n".formatted(now));
+    Broker broker = new Broker(new Random(1), 0);
+    Distribution distribution =
+        distribution(
+            directory,
+            broker,
+            Checkpoint.NONE,
+            Map.of("sources.copied.type", "trails", "sources.copied.path", copied.toString()));
+    Thread loop = new Thread(distribution, "distribution");
+    loop.start();
+    long deadline = System.nanoTime() + DEADLINE.toNanos();
+    while (loop.isAlive()) {
+      broker.act();
+      assertThat(System.nanoTime()).isLessThan(deadline);
+    }
+    assertThat(broker.events).hasSize(7);
+    assertThat(broker.events)
+        .filteredOn(event -> event.getBoot().isPresent())
+        .allSatisfy(event -> assertThat(event.getBoot()).contains(boot))
+        .extracting(AuditEvent::getSerial)
+        .containsExactlyInAnyOrder(2L, 4L);
+  }
+
+  private static String stamp(java.time.Instant time) {
+    return "%d.%03d".formatted(time.getEpochSecond(), time.getNano() / 1_000_000);
+  }
+
+  private static void await(Broker broker, java.util.concurrent.Future<Void> done)
+      throws Exception {
+    long deadline = System.nanoTime() + DEADLINE.toNanos();
+    while (!done.isDone()) {
+      broker.act();
+      assertThat(System.nanoTime()).isLessThan(deadline);
+    }
+  }
+
   private Distribution distribution(Path place, Broker broker, Checkpoint checkpoint)
       throws IOException {
+    return distribution(place, broker, checkpoint, Map.of());
+  }
+
+  private static AgentConfig config(Path place, Map<String, String> more) throws IOException {
     Path state = Files.createDirectories(place.resolve("state"));
     Map<String, String> settings = new HashMap<>();
     settings.put("bootstrap.servers", "localhost:1");
@@ -183,12 +337,22 @@ class DistributionTest {
     settings.put("in.flight.max.bytes", "65536");
     settings.put("sources.auditd.type", "auditlog");
     settings.put("sources.auditd.path", place.resolve("audit.log").toString());
-    AgentConfig config = AgentConfig.of(settings);
+    settings.putAll(more);
+    return AgentConfig.of(settings);
+  }
+
+  private static Distribution distribution(
+      Path place, Broker broker, Checkpoint checkpoint, Map<String, String> more)
+      throws IOException {
+    AgentConfig config = config(place, more);
     Serializer<SpecificRecord> serializer = (topic, value) -> bytes(value);
-    Publisher publisher =
-        new Publisher(config.host(), 1, config.maxInFlightBytes(), serializer, broker::producer);
     return new Distribution(
-        config, HostFacts.read(), checkpoint, publisher, InstantSource.system());
+        config,
+        HostFacts.read(),
+        checkpoint,
+        next -> new Publisher(next.host(), next.maxInFlightBytes(), serializer, broker::producer),
+        AT_WORK,
+        InstantSource.system());
   }
 
   /** A log of events of one to four records, some interleaved, with some junk. */
@@ -284,6 +448,13 @@ class DistributionTest {
       return made;
     }
 
+    /** Messages that were sent to it by the producer it has now. */
+    int sent() {
+      synchronized (lock) {
+        return producer.map(open -> open.history().size()).orElse(0);
+      }
+    }
+
     /** Completes or fails some of what is waiting. */
     void act() throws IOException {
       synchronized (lock) {
@@ -301,16 +472,25 @@ class DistributionTest {
                       .history()
                       .get(index)); // a failure may also be an acknowledgement that got lost
             }
-            boolean there =
-                fails
-                    ? current.errorNext(new NotEnoughReplicasException("refused"))
-                    : current.completeNext();
+            boolean there = fails ? current.errorNext(refusal()) : current.completeNext();
             completed += there ? 1 : 0;
             failures += fails ? 1 : 0;
           }
         }
       }
       LockSupport.parkNanos(Duration.ofMillis(1).toNanos());
+    }
+
+    /** What a producer gives up at. */
+    private RuntimeException refusal() {
+      return switch (random.nextInt(6)) {
+        case 0 -> new OutOfOrderSequenceException("refused");
+        case 1 -> new InvalidProducerEpochException("refused");
+        case 2 -> new ProducerFencedException("refused");
+        case 3 -> new TimeoutException("refused: expiring, delivery.timeout.ms has passed");
+        case 4 -> new UnknownProducerIdException("refused");
+        default -> new NotEnoughReplicasException("refused");
+      };
     }
 
     private void arrive(ProducerRecord<byte[], byte[]> record) throws IOException {
@@ -379,6 +559,8 @@ class DistributionTest {
         }
       }
       assertThat(statuses.getLast().getStopping()).as(what).isTrue();
+      assertThat(statuses.getLast().getSources())
+          .allSatisfy(source -> assertThat(source.getLagMs()).as(what).contains(0L));
     }
   }
 }

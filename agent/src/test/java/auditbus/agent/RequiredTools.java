@@ -20,6 +20,10 @@ public final class RequiredTools {
       Map.of(
           "ausearch", "auditd",
           "aureport", "auditd",
+          "ausyscall", "auditd",
+          "setpriv", "util-linux",
+          "systemd-analyze", "systemd",
+          "systemd-sysusers", "systemd",
           "auditd", "auditd",
           "auditctl", "auditd");
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.auparse;
 
+import auditbus.schemas.EncodedFields;
 import java.io.ByteArrayOutputStream;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -66,11 +67,11 @@ final class Arguments {
 
   /** The common case: one record, every argument in it. */
   private static boolean isPlain(LinuxRecord record) {
-    Fields fields = record.fields();
+    EncodedFields fields = record.fields();
     if (fields.size() == 0 || !fields.nameAt(0).equals("argc")) {
       return false;
     }
-    long wanted = Numbers.decimal(fields.valueAt(0));
+    long wanted = Numbers.decimal(fields.bytes(), fields.valueFrom(0), fields.valueTo(0));
     if (wanted != fields.size() - 1) {
       return false;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.auparse;
 
+import auditbus.agent.event.Words;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 

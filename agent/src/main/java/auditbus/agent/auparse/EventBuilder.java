@@ -4,6 +4,7 @@ package auditbus.agent.auparse;
 import auditbus.agent.event.DecodedEvent;
 import auditbus.agent.event.Origin;
 import auditbus.agent.event.Span;
+import auditbus.agent.event.Syscalls;
 import auditbus.agent.event.TrailRecord;
 import auditbus.schemas.AuditEvent;
 import auditbus.schemas.AuditRecord;
@@ -32,11 +33,9 @@ final class EventBuilder {
   private static final String[] ARGUMENT_NAMES = {"a0", "a1", "a2", "a3"};
 
   private final Origin origin;
-  private final String boot;
 
   EventBuilder(Origin origin) {
     this.origin = origin;
-    this.boot = origin.boot().orElse(null);
   }
 
   DecodedEvent build(List<LinuxRecord> records, boolean complete) {
@@ -51,7 +50,6 @@ final class EventBuilder {
     event.setHost(origin.host());
     event.setSource(origin.source());
     event.setTrail(trail);
-    event.setBoot(boot);
     event.setEpoch(origin.epoch());
     event.setObserved(source.observed());
     event.setPart(0);
@@ -65,6 +63,11 @@ final class EventBuilder {
       event.setTime(Instant.ofEpochSecond(stamp.seconds(), stamp.milliseconds() * 1_000_000L));
       event.setSerial(stamp.serial());
       event.setNode(stamp.node());
+      if (stamp.node() == null || stamp.node().equalsIgnoreCase(origin.host())) {
+        // What auditd took in from another machine is of no boot of ours.
+        event.setBoot(
+            origin.boot().of(event.getTime().orElseThrow(), source.observed()).orElse(null));
+      }
       event.setOutcome(outcome(records, leading, call));
       event.setSubject(subject(call != null ? call : leading));
       event.setSyscall(syscall(records, call));
@@ -136,10 +139,15 @@ final class EventBuilder {
     if (word == null) {
       return Outcome.UNKNOWN;
     }
-    return switch (word.toLowerCase(Locale.ROOT)) {
-      case "yes", "1", "success" -> Outcome.SUCCESS;
-      case "no", "0", "failed", "fail" -> Outcome.FAILURE;
-      default -> Outcome.UNKNOWN;
+    return switch (word) {
+      case "yes" -> Outcome.SUCCESS;
+      case "no" -> Outcome.FAILURE;
+      default ->
+          switch (word.toLowerCase(Locale.ROOT)) {
+            case "yes", "1", "success" -> Outcome.SUCCESS;
+            case "no", "0", "failed", "fail" -> Outcome.FAILURE;
+            default -> Outcome.UNKNOWN;
+          };
     };
   }
 
@@ -154,19 +162,23 @@ final class EventBuilder {
   private static Subject subject(LinuxRecord record) {
     Subject subject =
         new Subject(
-            Numbers.id(firstOf(record, "auid", "loginuid", "auid")),
-            Numbers.id(record.field("uid")),
-            Numbers.id(record.field("euid")),
-            Numbers.id(record.field("gid")),
-            Numbers.id(record.field("egid")),
-            Numbers.id(record.field("ses")),
-            Numbers.id(record.field("pid")),
-            Numbers.id(record.field("ppid")),
+            auid(record),
+            record.id("uid"),
+            record.id("euid"),
+            record.id("gid"),
+            record.id("egid"),
+            record.id("ses"),
+            record.id("pid"),
+            record.id("ppid"),
             known(firstOf(record, "tty", "msg.terminal", "msg.tty")),
             known(firstOf(record, "comm", "msg.comm", "comm")),
             known(firstOf(record, "exe", "msg.exe", "exe")),
             known(firstOf(record, "addr", "msg.addr", "addr")));
     return isEmpty(subject) ? null : subject;
+  }
+
+  private static Long auid(LinuxRecord record) {
+    return record.has("auid") ? record.id("auid") : record.id("loginuid");
   }
 
   private static boolean isEmpty(Subject subject) {
@@ -200,26 +212,30 @@ final class EventBuilder {
     if (record == null) {
       return null;
     }
-    String text = record.field("syscall");
-    long number = text == null ? -1 : Numbers.decimal(text);
+    long number = record.decimal("syscall");
     if (number < 0 || number > Integer.MAX_VALUE) {
       return null;
     }
     List<Long> args = new ArrayList<>(ARGUMENT_NAMES.length);
     for (String name : ARGUMENT_NAMES) {
-      Long arg = Numbers.hex(record.field(name));
+      Long arg = record.hex(name);
       if (arg == null) {
         break;
       }
       args.add(arg);
     }
-    String name = record.field("SYSCALL");
+    Long arch = record.hex("arch");
     return new Syscall(
-        Numbers.hex(record.field("arch")),
-        (int) number,
-        name == null || name.startsWith("unknown") ? null : name,
-        Numbers.signed(record.field("exit")),
-        args);
+        arch, (int) number, name(record, arch, (int) number), record.signed("exit"), args);
+  }
+
+  /** What auditd resolved on the event's own host; else what our table says. */
+  private static String name(LinuxRecord record, Long arch, int number) {
+    String name = record.field("SYSCALL");
+    if (name != null && !name.startsWith("unknown")) {
+      return name;
+    }
+    return arch == null ? null : Syscalls.name(arch, number).orElse(null);
   }
 
   private static Target target(List<LinuxRecord> records) {
@@ -227,10 +243,10 @@ final class EventBuilder {
       LinuxRecord record = records.get(index);
       if (record.type().number() == RecordType.OBJ_PID) {
         return new Target(
-            Numbers.id(record.field("opid")),
-            Numbers.id(record.field("oauid")),
-            Numbers.id(record.field("ouid")),
-            Numbers.id(record.field("oses")),
+            record.id("opid"),
+            record.id("oauid"),
+            record.id("ouid"),
+            record.id("oses"),
             known(record.field("ocomm")));
       }
     }

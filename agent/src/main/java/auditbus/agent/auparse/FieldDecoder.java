@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.auparse;
 
-import java.nio.ByteBuffer;
-import java.nio.CharBuffer;
-import java.nio.charset.CharsetDecoder;
-import java.nio.charset.CoderResult;
-import java.nio.charset.CodingErrorAction;
+import auditbus.agent.event.Utf8;
+import auditbus.schemas.EncodedFields;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
@@ -18,7 +15,6 @@ import java.util.Arrays;
 final class FieldDecoder {
   private static final byte[] DIGITS = new byte[256];
   private static final String[] SINGLE = new String[128];
-  private static final int SHORT_TEXTS = 1024;
   private static final String UPPER_CASE_HEX = "0123456789ABCDEF";
 
   static {
@@ -30,11 +26,6 @@ final class FieldDecoder {
       SINGLE[c] = String.valueOf(c);
     }
   }
-
-  // Short texts made before: most values are "0", "root", "fe:00" and the like. A text's first
-  // eight bytes are its place and its key.
-  private final long[] shortKeys = new long[SHORT_TEXTS];
-  private final String[] shortTexts = new String[SHORT_TEXTS];
 
   private byte[] decoded = new byte[1024];
   private int decodedLength;
@@ -77,16 +68,27 @@ final class FieldDecoder {
     return text(decoded, 0, decodedLength);
   }
 
-  /** The path last decoded from hex: a leading 0x00 marks an abstract socket, written {@code @}. */
-  String decodedPath() {
+  /** True if the bytes last decoded from hex are characters of their own. */
+  boolean isDecodedAscii() {
+    return Utf8.isAscii(decoded, 0, decodedLength);
+  }
+
+  /** Puts the bytes last decoded from hex, which are ASCII. */
+  void putDecoded(EncodedFields.Builder fields, EncodedFields.Name name) {
+    fields.put(name, decoded, 0, decodedLength);
+  }
+
+  /**
+   * In a path last decoded from hex: a leading 0x00 marks an abstract socket, written {@code @}.
+   */
+  void markAbstractSocket() {
     if (decodedLength > 1 && decoded[0] == 0) {
       decoded[0] = '@';
     }
-    return decoded();
   }
 
-  /** The command line last decoded from hex, its arguments separated by blanks. */
-  String decodedCommandLine() {
+  /** In a command line last decoded from hex: separates its arguments by blanks. */
+  void separateArguments() {
     int length = decodedLength;
     while (length > 0 && decoded[length - 1] == 0) {
       length--;
@@ -96,7 +98,7 @@ final class FieldDecoder {
         decoded[at] = ' ';
       }
     }
-    return text(decoded, 0, length);
+    decodedLength = length;
   }
 
   /** The socket address last decoded from hex, or null if its family is none that is known. */
@@ -107,20 +109,7 @@ final class FieldDecoder {
   /** A range of bytes that are all ASCII, none of them 0x00, as text. */
   String ascii(byte[] bytes, int from, int to) {
     escaped = false;
-    int length = to - from;
-    if (length > Long.BYTES) {
-      return new String(bytes, from, length, StandardCharsets.ISO_8859_1);
-    }
-    if (length <= 1) {
-      return length == 0 ? "" : SINGLE[bytes[from]];
-    }
-    long key = Words.head(bytes, from, to);
-    int slot = (int) ((key * 0x9e3779b97f4a7c15L) >>> 54);
-    if (shortKeys[slot] != key) {
-      shortKeys[slot] = key;
-      shortTexts[slot] = new String(bytes, from, length, StandardCharsets.ISO_8859_1);
-    }
-    return shortTexts[slot];
+    return new String(bytes, from, to - from, StandardCharsets.ISO_8859_1);
   }
 
   /** A range of bytes as text. */
@@ -135,55 +124,13 @@ final class FieldDecoder {
         return SINGLE[bytes[from]];
       }
     }
-    // INVARIANT: no early exit, so that the loop is vectorised.
-    int high = 0;
-    for (int at = from; at < to; at++) {
-      high |= bytes[at];
-    }
-    if (high >= 0) {
+    if (Utf8.isAscii(bytes, from, to)) {
       return new String(bytes, from, length, StandardCharsets.ISO_8859_1);
     }
-    String text = new String(bytes, from, length, StandardCharsets.UTF_8);
-    if (text.indexOf('\ufffd') < 0) {
-      return text;
-    }
-    byte[] again = text.getBytes(StandardCharsets.UTF_8);
-    if (Arrays.equals(again, 0, again.length, bytes, from, to)) {
-      return text;
+    if (Utf8.isValid(bytes, from, to)) {
+      return new String(bytes, from, length, StandardCharsets.UTF_8);
     }
     escaped = true;
-    return escape(ByteBuffer.wrap(bytes, from, length));
-  }
-
-  private static String escape(ByteBuffer bytes) {
-    CharsetDecoder decoder =
-        StandardCharsets.UTF_8
-            .newDecoder()
-            .onMalformedInput(CodingErrorAction.REPORT)
-            .onUnmappableCharacter(CodingErrorAction.REPORT);
-    StringBuilder escaped = new StringBuilder(bytes.remaining() * 2);
-    CharBuffer chars = CharBuffer.allocate(bytes.remaining() + 1);
-    while (bytes.hasRemaining()) {
-      CoderResult result = decoder.decode(bytes, chars, true);
-      chars.flip();
-      for (int at = 0; at < chars.length(); at++) {
-        char c = chars.charAt(at);
-        if (c == '%') {
-          escaped.append("%25");
-        } else {
-          escaped.append(c);
-        }
-      }
-      chars.clear();
-      for (int bad = result.isError() ? result.length() : 0; bad > 0; bad--) {
-        int value = bytes.get() & 0xff;
-        escaped
-            .append('%')
-            .append(UPPER_CASE_HEX.charAt(value >> 4))
-            .append(UPPER_CASE_HEX.charAt(value & 0xf));
-      }
-      decoder.reset();
-    }
-    return escaped.toString();
+    return Utf8.percentEscaped(bytes, from, to);
   }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.auparse;
 
+import auditbus.schemas.EncodedFields;
+import java.nio.charset.StandardCharsets;
+
 /**
  * A field's name and how its values are written.
  *
@@ -23,7 +26,7 @@ final class FieldName {
     COMMAND_LINE,
     /** Hex of a string in AVC and AppArmor records. */
     ACCESS_CONTROL_STRING,
-    /** Hex of what was typed at a terminal: TTY and USER_TTY records. */
+    /** Hex of what was typed at a terminal: TTY and USER_TTY records, and what user space wrote. */
     KEYSTROKES,
     /** An argument: hex of a string in EXECVE records, a hex number in all others. */
     ARGUMENT,
@@ -35,19 +38,30 @@ final class FieldName {
     LABEL
   }
 
-  // Interned, so that Fields can be asked by identity.
-  final String text;
-  final String inner;
+  private static final EncodedFields.Name NO_NAME = new EncodedFields.Name("");
+
+  final EncodedFields.Name outer;
+  final EncodedFields.Name inner;
   final Kind kind;
   final boolean upperCase;
+
+  private final byte[] bytes;
+
+  // What followed this name the last time it was read: records of a type have the same fields in
+  // the same order, so it is nearly always what follows now. Null where nothing is known yet.
+  private FieldName successor;
 
   // Number of the last record that had this name, outside and inside msg='...'.
   private long seen;
   private long seenInner;
 
   FieldName(String text, Kind kind) {
-    this.text = text.intern();
-    this.inner = ("msg." + text).intern();
+    this(text, kind, new EncodedFields.Name(text), new EncodedFields.Name("msg." + text));
+  }
+
+  private FieldName(String text, Kind kind, EncodedFields.Name outer, EncodedFields.Name inner) {
+    this.outer = outer;
+    this.inner = inner;
     this.kind = kind;
     boolean upper = !text.isEmpty();
     for (int at = 0; at < text.length(); at++) {
@@ -55,6 +69,41 @@ final class FieldName {
       upper &= (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
     }
     this.upperCase = upper;
+    this.bytes = text.getBytes(StandardCharsets.ISO_8859_1);
+  }
+
+  /** What stands before the first field: no name, but something that others follow. */
+  static FieldName start() {
+    return new FieldName("", Kind.PLAIN, NO_NAME, NO_NAME);
+  }
+
+  int length() {
+    return bytes.length;
+  }
+
+  /** The name that is expected behind this one, if it stands there with its =, else null. */
+  FieldName successorAt(byte[] line, int from, int limit) {
+    FieldName expected = successor;
+    return expected != null && expected.isAt(line, from, limit) ? expected : null;
+  }
+
+  /** Remembers what followed. */
+  void follow(FieldName name) {
+    successor = name;
+  }
+
+  private boolean isAt(byte[] line, int from, int limit) {
+    byte[] wanted = bytes;
+    int end = from + wanted.length;
+    if (end >= limit || line[end] != '=') {
+      return false;
+    }
+    for (int index = 0; index < wanted.length; index++) {
+      if (line[from + index] != wanted[index]) {
+        return false;
+      }
+    }
+    return true;
   }
 
   /** True the first time it is asked for a record; that occurrence wins. */
@@ -78,7 +127,8 @@ final class FieldName {
       case USER_STRING -> inside;
       case STRING -> inside || (!type.isUser() && !type.isDaemon());
       case ACCESS_CONTROL_STRING -> !inside && type.isAccessControl();
-      case KEYSTROKES -> type.number() == RecordType.TTY || type.number() == RecordType.USER_TTY;
+      case KEYSTROKES ->
+          inside || type.number() == RecordType.TTY || type.number() == RecordType.USER_TTY;
       case ARGUMENT -> !inside && type.number() == RecordType.EXECVE;
       case SOCKET_ADDRESS -> !inside && type.number() == RecordType.SOCKADDR;
     };

@@ -21,8 +21,8 @@ final class FieldNames {
   private static final Map<Kind, List<String>> KNOWN = new EnumMap<>(Kind.class);
 
   static {
-    KNOWN.put(Kind.STRING, List.of("path", "comm", "exe", "file", "dir"));
-    KNOWN.put(Kind.KERNEL_STRING, List.of("name", "cwd", "ocomm", "watch", "invalid_context"));
+    KNOWN.put(Kind.STRING, List.of("path", "comm", "exe", "file", "dir", "cwd"));
+    KNOWN.put(Kind.KERNEL_STRING, List.of("name", "ocomm", "watch", "invalid_context"));
     KNOWN.put(
         Kind.USER_STRING,
         List.of(
@@ -56,7 +56,12 @@ final class FieldNames {
     KNOWN.put(Kind.LABEL, List.of("subj"));
   }
 
+  // What stands before the first field of a record, by the record's type, and before the first
+  // behind 0x1D; a power of two each.
+  private static final int STARTS = 64;
+
   private ByteTable<FieldName> names = known();
+  private FieldName[] starts = starts();
 
   /** The name in a range of bytes, or null if it cannot be one. */
   FieldName find(byte[] bytes, int from, int to) {
@@ -64,10 +69,21 @@ final class FieldNames {
     return name != null ? name : learn(bytes, from, to);
   }
 
+  /** What stands before the first field of a record of a type. */
+  FieldName start(RecordType type) {
+    return starts[type.number() & STARTS - 1];
+  }
+
+  /** What stands before the first field behind 0x1D. */
+  FieldName enrichedStart(RecordType type) {
+    return starts[STARTS + (type.number() & STARTS - 1)];
+  }
+
   /** Forgets learnt names if there are too many. Between records only: the marks go too. */
   void trim() {
     if (names.size() > MAX_LEARNT) {
       names = known();
+      starts = starts();
     }
   }
 
@@ -102,6 +118,14 @@ final class FieldNames {
           && Numbers.decimal(text.substring(bracket + 1, text.length() - 1)) >= 0;
     }
     return Numbers.decimal(text.substring(1)) >= 0;
+  }
+
+  private static FieldName[] starts() {
+    FieldName[] starts = new FieldName[2 * STARTS];
+    for (int at = 0; at < starts.length; at++) {
+      starts[at] = FieldName.start();
+    }
+    return starts;
   }
 
   private static ByteTable<FieldName> known() {

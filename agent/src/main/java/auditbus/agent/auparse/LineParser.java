@@ -3,9 +3,12 @@ package auditbus.agent.auparse;
 
 import auditbus.agent.auparse.LinuxRecord.Stamp;
 import auditbus.agent.event.TrailRecord;
+import auditbus.agent.event.Words;
+import auditbus.schemas.EncodedFields;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Reads one line of audit text:
@@ -45,7 +48,9 @@ final class LineParser {
 
   private final FieldNames names = new FieldNames();
   private final FieldDecoder decoder = new FieldDecoder();
-  private final Fields.Builder fields = new Fields.Builder();
+  private final EncodedFields.Builder fields = new EncodedFields.Builder();
+
+  private Stamp last;
 
   // The line being read.
   private byte[] line;
@@ -78,16 +83,23 @@ final class LineParser {
     readFields(at, separator, false);
     // msg='...' may have moved the separator to where it really is.
     readEnriched(separator + 1, lineEnd);
-    LinuxRecord parsed =
-        new LinuxRecord(
-            record,
-            type,
-            new Stamp(node, seconds, milliseconds, serial),
-            fields.build(),
-            escaped,
-            keys);
+    LinuxRecord parsed = new LinuxRecord(record, type, stamp(), fields.build(), escaped, keys);
     line = null;
     return parsed;
+  }
+
+  /** The stamp that was read: the last line's own where it is the same, as it mostly is. */
+  private Stamp stamp() {
+    Stamp known = last;
+    if (known == null
+        || known.serial() != serial
+        || known.seconds() != seconds
+        || known.milliseconds() != milliseconds
+        || !Objects.equals(known.node(), node)) {
+      known = new Stamp(node, seconds, milliseconds, serial);
+      last = known;
+    }
+    return known;
   }
 
   /** Finds the line's end and the separator; false for an empty line or one with 0x00 in it. */
@@ -233,21 +245,30 @@ final class LineParser {
     if (p + ACCESS_VECTOR.length < limit && line[p] == 'a' && matches(ACCESS_VECTOR, p)) {
       p = readAccessVector(p + ACCESS_VECTOR.length, limit, inside);
     }
+    FieldName previous = names.start(type);
     while (p < limit) {
       // A word with a = in it is a field; others are words of a message and stay in raw.
-      int nameFrom = p;
-      byte b = 0;
-      while (p < limit && (b = line[p]) != '=' && b != ' ') {
-        p++;
+      FieldName name = previous.successorAt(line, p, limit);
+      if (name == null) {
+        int nameFrom = p;
+        p = endOfName(p, limit);
+        if (p >= limit || line[p] == ' ') {
+          p++;
+          continue;
+        }
+        if (inside && line[nameFrom] == '(') {
+          nameFrom++; // the old (hostname=..., addr=...)
+        }
+        name = names.find(line, nameFrom, p);
+        if (name != null) {
+          previous.follow(name);
+        }
+      } else {
+        p += name.length();
       }
-      if (p >= limit || b == ' ') {
-        p++;
-        continue;
+      if (name != null) {
+        previous = name;
       }
-      if (inside && line[nameFrom] == '(') {
-        nameFrom++; // the old (hostname=..., addr=...)
-      }
-      FieldName name = names.find(line, nameFrom, p);
       p++;
       if (name != null && name.kind == FieldName.Kind.MESSAGE && !inside && isQuote(p)) {
         readMessage(name, p + 1);
@@ -281,7 +302,7 @@ final class LineParser {
     separator = close < from ? lineEnd : close + 1;
     readFields(from, to, true);
     if (!hasEquals(from, to) && name.isFirst(number, false)) {
-      put(name.text, text(from, to));
+      putRange(name.outer, from, to);
     }
   }
 
@@ -340,17 +361,26 @@ final class LineParser {
 
   private void readEnriched(int from, int limit) {
     int p = from;
+    FieldName previous = names.enrichedStart(type);
     while (p < limit) {
-      int nameFrom = p;
-      byte b = 0;
-      while (p < limit && (b = line[p]) != '=' && b != ' ') {
-        p++;
+      FieldName name = previous.successorAt(line, p, limit);
+      if (name == null) {
+        int nameFrom = p;
+        p = endOfName(p, limit);
+        if (p >= limit || line[p] == ' ') {
+          p++;
+          continue;
+        }
+        name = names.find(line, nameFrom, p);
+        if (name != null) {
+          previous.follow(name);
+        }
+      } else {
+        p += name.length();
       }
-      if (p >= limit || b == ' ') {
-        p++;
-        continue;
+      if (name != null) {
+        previous = name;
       }
-      FieldName name = names.find(line, nameFrom, p);
       p++;
       int brace = p < limit && line[p] == '{' ? endOfBraces(p, limit) : -1;
       if (brace > 0) {
@@ -362,9 +392,21 @@ final class LineParser {
         p = readValue(p, limit, false);
       }
       if (name != null && name.upperCase && name.isFirst(number, false)) {
-        put(name.text, text(valueFrom, valueTo));
+        putRange(name.outer, valueFrom, valueTo);
       }
     }
+  }
+
+  /** Position of the = that ends a name, of the blank that ends a word, or the limit. */
+  private int endOfName(int from, int limit) {
+    int p = from;
+    for (; p < limit; p++) {
+      byte b = line[p];
+      if (b == '=' || b == ' ') {
+        break;
+      }
+    }
+    return p;
   }
 
   private int endOfBraces(int from, int limit) {
@@ -402,22 +444,29 @@ final class LineParser {
   }
 
   private void put(FieldName name, boolean inside) {
-    String text = inside ? name.inner : name.text;
+    EncodedFields.Name text = inside ? name.inner : name.outer;
     if (quoted || !name.isEncoded(type, inside) || !decoder.decodeHex(line, valueFrom, valueTo)) {
       if (!quoted) {
         stripPunctuation(inside);
       }
-      put(text, text(valueFrom, valueTo));
+      putRange(text, valueFrom, valueTo);
       if (name.kind == FieldName.Kind.KEY && type.isCall() && !inside) {
         putKey();
       }
       return;
     }
     switch (name.kind) {
-      case COMMAND_LINE -> put(text, decoder.decodedCommandLine());
+      case COMMAND_LINE -> {
+        decoder.separateArguments();
+        putDecoded(text);
+      }
       case SOCKET_ADDRESS -> {
         String address = decoder.decodedSocketAddress();
-        put(text, address == null ? text(valueFrom, valueTo) : address);
+        if (address == null) {
+          putRange(text, valueFrom, valueTo);
+        } else {
+          put(text, address);
+        }
       }
       case KEY -> {
         String joined = decoder.decoded();
@@ -426,8 +475,29 @@ final class LineParser {
           keys = split(joined);
         }
       }
-      case STRING, KERNEL_STRING -> put(text, decoder.decodedPath());
-      default -> put(text, decoder.decoded());
+      case STRING, KERNEL_STRING -> {
+        decoder.markAbstractSocket();
+        putDecoded(text);
+      }
+      default -> putDecoded(text);
+    }
+  }
+
+  /** Puts what was last decoded from hex. */
+  private void putDecoded(EncodedFields.Name name) {
+    if (decoder.isDecodedAscii()) {
+      decoder.putDecoded(fields, name);
+    } else {
+      put(name, decoder.decoded());
+    }
+  }
+
+  /** Puts a range of the line. */
+  private void putRange(EncodedFields.Name name, int from, int to) {
+    if (ascii) {
+      fields.put(name, line, from, to);
+    } else {
+      put(name, decoder.text(line, from, to));
     }
   }
 
@@ -435,17 +505,17 @@ final class LineParser {
   private void putText(byte[] text, boolean inside, String value) {
     FieldName name = names.find(text, 0, text.length);
     if (name.isFirst(number, inside)) {
-      put(inside ? name.inner : name.text, value);
+      put(inside ? name.inner : name.outer, value);
     }
   }
 
-  private void put(String name, String value) {
+  private void put(EncodedFields.Name name, String value) {
     fields.put(name, value);
     if (decoder.isEscaped()) {
       if (escaped.isEmpty()) {
         escaped = new ArrayList<>();
       }
-      escaped.add(name);
+      escaped.add(name.text());
     }
   }
 
@@ -495,7 +565,11 @@ final class LineParser {
   }
 
   private int endOfWord(int from, int limit) {
-    return Words.find(line, from, limit, ' ');
+    int p = from;
+    while (p < limit && line[p] != ' ') {
+      p++;
+    }
+    return p;
   }
 
   /** A range of the line as text. */

@@ -42,37 +42,39 @@ final class Numbers {
   }
 
   /** A decimal with an optional minus sign; null if it is none. */
-  static Long signed(String text) {
-    if (text == null) {
-      return null;
-    }
-    boolean minus = text.startsWith("-");
-    long value = decimal(minus ? text.substring(1) : text);
+  static Long signed(byte[] bytes, int from, int to) {
+    boolean minus = from < to && bytes[from] == '-';
+    long value = decimal(bytes, minus ? from + 1 : from, to);
     return value < 0 ? null : Long.valueOf(minus ? -value : value);
   }
 
   /** A uid, session or pid; null if it is none or unset (4294967295, -1). */
-  static Long id(String text) {
-    if (text == null) {
-      return null;
-    }
-    long value = decimal(text);
+  static Long id(byte[] bytes, int from, int to) {
+    long value = decimal(bytes, from, to);
     return value < 0 || value == 4_294_967_295L ? null : Long.valueOf(value);
   }
 
   /** Up to 16 hex digits as a 64 bit pattern; null if it is none. */
-  static Long hex(String text) {
-    if (text == null || text.isEmpty() || text.length() > 16) {
+  static Long hex(byte[] bytes, int from, int to) {
+    if (from >= to || to - from > 16) {
       return null;
     }
     long value = 0;
-    for (int at = 0; at < text.length(); at++) {
-      int digit = Character.digit(text.charAt(at), 16);
+    for (int at = from; at < to; at++) {
+      int digit = digit(bytes[at]);
       if (digit < 0) {
         return null;
       }
       value = value << 4 | digit;
     }
     return value;
+  }
+
+  private static int digit(byte b) {
+    if (b >= '0' && b <= '9') {
+      return b - '0';
+    }
+    int letter = b | 0x20;
+    return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
   }
 }

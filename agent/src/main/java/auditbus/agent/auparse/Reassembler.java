@@ -16,15 +16,18 @@ import java.util.List;
  * <p>An event is complete if its end was seen, or nothing can follow (flush), and
  *
  * <ul>
+ *   <li>it has more than records that only ever add to another (PATH, CWD, PROCTITLE, ...): a
+ *       fragment's SYSCALL, which counts the others, was lost. An EOE alone says nothing: it is the
+ *       late end of an event that was closed before,
  *   <li>it has at least as many PATH records as items= says (one fewer for mq_open, whose directory
  *       the kernel counts and hides),
  *   <li>its EXECVE records hold what argc= says.
  * </ul>
  *
  * An event closed by distance or time is complete under the same conditions only where it had no
- * end mark to wait for: no SYSCALL, and something else than records that add to another, such as
- * PATH. That is a lone LOGIN, AVC or ANOM_ABEND, and an io_uring operation. With a SYSCALL it is
- * not. An event closed for want of room is not, unless its PROCTITLE was there.
+ * end mark to wait for: no SYSCALL. That is a lone LOGIN, AVC or ANOM_ABEND, and an io_uring
+ * operation. With a SYSCALL it is not. An event closed for want of room is not, unless its
+ * PROCTITLE was there.
  *
  * <p>Bounded by {@link Limits}; what must go is the event idle longest. Not thread-safe.
  */
@@ -72,6 +75,8 @@ final class Reassembler {
   // The event added to last, so the last one of open; null if it was closed.
   private Open last;
   private long accepted;
+  // INVARIANT: no open event was last added to before this many bytes were accepted.
+  private long noneIdleBefore;
   private long openBytes;
   private int openRecords;
 
@@ -84,12 +89,16 @@ final class Reassembler {
   /** Counts bytes that were read and closes what they leave too far behind. */
   void advance(long bytes, boolean live) {
     accepted += bytes;
-    while (!live && !open.isEmpty()) {
-      Open idle = idleLongest();
-      if (accepted - idle.lastAccepted <= limits.distanceBytes()) {
+    while (!live && accepted - noneIdleBefore > limits.distanceBytes()) {
+      if (open.isEmpty()) {
+        noneIdleBefore = accepted;
         return;
       }
-      close(idle, Cause.IDLE);
+      Open idle = idleLongest();
+      noneIdleBefore = idle.lastAccepted;
+      if (accepted - idle.lastAccepted > limits.distanceBytes()) {
+        close(idle, Cause.IDLE);
+      }
     }
   }
 
@@ -167,11 +176,14 @@ final class Reassembler {
       return;
     }
     Open titled = awaitingEoe;
-    awaitingEoe = null;
-    if (type != RecordType.EOE || !titled.stamp.equals(stamp)) {
+    if (!titled.stamp.equals(stamp)) {
+      awaitingEoe = null;
       endMark = EndMark.PROCTITLE;
       close(titled, Cause.END);
+    } else if (type == RecordType.EOE) {
+      awaitingEoe = null;
     }
+    // else its records came out of order, which says nothing about the stream
   }
 
   private Open idleLongest() {
@@ -207,20 +219,25 @@ final class Reassembler {
       fragment &= type.isAuxiliary();
       if (type.isCall()) {
         call |= type.number() == RecordType.SYSCALL;
-        String text = record.field("items");
-        items = text == null ? 0 : (int) Math.min(Integer.MAX_VALUE, Numbers.decimal(text));
+        items = (int) Math.min(Integer.MAX_VALUE, record.decimal("items"));
       } else if (type.number() == RecordType.PATH) {
         paths++;
       } else if (type.number() == RecordType.MQ_OPEN) {
         hidden = true;
       }
     }
-    boolean hadNoEndMark = !call && !fragment;
+    if (fragment && !isLateEnd(records)) {
+      return false;
+    }
     boolean ended =
         event.titled
             || cause == Cause.END
             || cause == Cause.FLUSH
-            || (cause == Cause.IDLE && hadNoEndMark);
+            || (cause == Cause.IDLE && !call);
     return ended && paths + (hidden ? 1 : 0) >= items && Arguments.addUp(records);
+  }
+
+  private static boolean isLateEnd(List<LinuxRecord> records) {
+    return records.size() == 1 && records.getFirst().type().number() == RecordType.EOE;
   }
 }

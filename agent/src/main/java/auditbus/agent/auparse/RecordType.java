@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.auparse;
 
-import java.io.BufferedReader;
-import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
-import java.io.UncheckedIOException;
+import auditbus.agent.event.TypeNames;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -59,7 +55,7 @@ record RecordType(int number, String name) {
       return new RecordType(0, name);
     }
     RecordType numbered = Table.NUMBERS[(int) number];
-    return numbered != null ? numbered : new RecordType((int) number, "UNKNOWN[" + number + "]");
+    return numbered != null ? numbered : new RecordType((int) number, TypeNames.of((int) number));
   }
 
   /** True for a record that is a whole event: the kernel never adds another to it. */
@@ -102,26 +98,19 @@ record RecordType(int number, String name) {
     };
   }
 
-  /** The table, read when first needed. */
+  /** By name and number. */
   private static final class Table {
-    static final String RESOURCE = "record-types.tsv";
     static final ByteTable<RecordType> NAMES = new ByteTable<>();
     static final RecordType[] NUMBERS = new RecordType[65_536];
 
     static {
-      try (InputStream in = RecordType.class.getResourceAsStream(RESOURCE);
-          BufferedReader lines =
-              new BufferedReader(new InputStreamReader(in, StandardCharsets.US_ASCII))) {
-        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-          int tab = line.indexOf('\t');
-          RecordType type =
-              new RecordType(Integer.parseInt(line.substring(0, tab)), line.substring(tab + 1));
-          NAMES.put(type.name, type);
-          NUMBERS[type.number] = type;
-        }
-      } catch (IOException e) {
-        throw new UncheckedIOException("resource " + RESOURCE, e);
-      }
+      TypeNames.byNumber()
+          .forEach(
+              (number, name) -> {
+                RecordType type = new RecordType(number, name);
+                NAMES.put(name, type);
+                NUMBERS[number] = type;
+              });
       NAMES.put(LEGACY_DAEMON.name, LEGACY_DAEMON);
     }
   }

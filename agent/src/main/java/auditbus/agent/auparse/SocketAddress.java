@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.auparse;
 
+import auditbus.agent.event.InternetAddress;
+
 /**
  * A struct sockaddr of a SOCKADDR record, in the words of {@code ausearch --interpret}.
  *
@@ -29,11 +31,19 @@ final class SocketAddress {
       case 2 ->
           length < 8
               ? null
-              : "{ saddr_fam=inet laddr=" + inet(bytes, 4) + " lport=" + port(bytes) + " }";
+              : "{ saddr_fam=inet laddr="
+                  + InternetAddress.inet(bytes, 4)
+                  + " lport="
+                  + port(bytes)
+                  + " }";
       case 10 ->
           length < 24
               ? null
-              : "{ saddr_fam=inet6 laddr=" + inet6(bytes, 8) + " lport=" + port(bytes) + " }";
+              : "{ saddr_fam=inet6 laddr="
+                  + InternetAddress.inet6(bytes, 8)
+                  + " lport="
+                  + port(bytes)
+                  + " }";
       case 16 ->
           length < 8
               ? null
@@ -70,53 +80,5 @@ final class SocketAddress {
       value = value << 8 | (bytes[little ? at + 3 - index : at + index] & 0xff);
     }
     return value;
-  }
-
-  private static String inet(byte[] bytes, int at) {
-    return (bytes[at] & 0xff)
-        + "."
-        + (bytes[at + 1] & 0xff)
-        + "."
-        + (bytes[at + 2] & 0xff)
-        + "."
-        + (bytes[at + 3] & 0xff);
-  }
-
-  /**
-   * RFC 5952: the longest run of two or more zero groups, the first of equals, becomes {@code ::}.
-   */
-  private static String inet6(byte[] bytes, int at) {
-    int[] groups = new int[8];
-    for (int group = 0; group < 8; group++) {
-      groups[group] = (bytes[at + 2 * group] & 0xff) << 8 | (bytes[at + 2 * group + 1] & 0xff);
-    }
-    int longestFrom = -1;
-    int longest = 1;
-    for (int from = 0; from < 8; from++) {
-      int to = from;
-      while (to < 8 && groups[to] == 0) {
-        to++;
-      }
-      if (to - from > longest) {
-        longestFrom = from;
-        longest = to - from;
-      }
-    }
-    if (longestFrom == 0 && longest == 5 && groups[5] == 0xffff) {
-      return "::ffff:" + inet(bytes, at + 12);
-    }
-    StringBuilder text = new StringBuilder(39);
-    for (int group = 0; group < 8; group++) {
-      if (group == longestFrom) {
-        text.append("::");
-        group += longest - 1;
-      } else {
-        if (!text.isEmpty() && text.charAt(text.length() - 1) != ':') {
-          text.append(':');
-        }
-        text.append(Integer.toHexString(groups[group]));
-      }
-    }
-    return text.toString();
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.event;
 
+import auditbus.schemas.Format;
 import java.time.Instant;
 import java.util.Objects;
 
@@ -16,18 +17,25 @@ import java.util.Objects;
  * @param whole false for what is known to be no whole record: a torn tail, a chunk of something
  *     longer than a record may be. Such bytes are published as UNPARSED whatever they look like.
  * @param observed when the bytes were read
+ * @param format what the trail's records are: it decides who decodes them
  */
 @SuppressWarnings("ArrayRecordComponent") // not copied, see above
 public record TrailRecord(
-    String trail, long position, byte[] raw, boolean whole, Instant observed) {
+    String trail, long position, byte[] raw, boolean whole, Instant observed, Format format) {
   /** Checks the arguments. */
   public TrailRecord {
     Objects.requireNonNull(trail, "trail");
     Objects.requireNonNull(observed, "observed");
+    Objects.requireNonNull(format, "format");
     if (position < 0 || raw.length == 0) {
       throw new IllegalArgumentException(
           "trail " + trail + ": record of " + raw.length + " bytes at position " + position);
     }
+  }
+
+  /** A record of Linux audit text. */
+  public TrailRecord(String trail, long position, byte[] raw, boolean whole, Instant observed) {
+    this(trail, position, raw, whole, observed, Format.LINUX);
   }
 
   /** Position after the record's last byte. */

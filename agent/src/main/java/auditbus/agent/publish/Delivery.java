@@ -9,11 +9,12 @@ import java.util.Optional;
 /**
  * One message the broker acknowledged.
  *
- * @param source index of the source it came from, -1 for a heartbeat
- * @param spans the trail bytes an event covers, one a record; empty for a state or heartbeat
+ * @param source number of the source it came from, -1 for a heartbeat
+ * @param spans the trail bytes an event covers, one a record; empty for a state, a heartbeat, and
+ *     any part of an event but its last
  * @param lastPart whether an event is whole with this: it was its only or last part
  * @param complete the event's own word
- * @param unparsed records of it that could not be parsed
+ * @param unparsed records of it that could not be parsed or were too large to be sent whole
  * @param notice the state it was
  */
 public record Delivery(

@@ -8,12 +8,13 @@ import auditbus.schemas.AgentStatus;
 import auditbus.schemas.AuditEvent;
 import auditbus.schemas.AuditRecord;
 import auditbus.schemas.HostPartition;
+import auditbus.schemas.SchemaRegistryException;
 import auditbus.schemas.Topics;
 import auditbus.schemas.TrailState;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.EnumMap;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,11 +23,17 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.avro.specific.SpecificRecord;
+import org.apache.kafka.clients.producer.BufferExhaustedException;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.AuthenticationException;
 import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.RecordBatchTooLargeException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.apache.kafka.common.serialization.Serializer;
@@ -54,36 +61,46 @@ public final class Publisher implements AutoCloseable {
    */
   static final int MAX_VALUE_BYTES = Topics.MAX_MESSAGE_BYTES - 64 * 1024;
 
-  /** Raw bytes of a part: decoded fields repeat the text and enriched ones add to it. */
-  static final int PART_RAW_BYTES = 256 * 1024;
+  /** However little the broker takes: what all parts of an event repeat needs room. */
+  static final int MIN_VALUE_BYTES = 16 * 1024;
 
   private final String host;
   private final byte[] hostKey;
   private final Supplier<Producer<byte[], byte[]>> producers;
   private final Serializer<SpecificRecord> serializer;
   private final long maxInFlightBytes;
-  private final int[] inFlightRecords;
+  private final Map<Integer, Integer> inFlightRecords = new HashMap<>();
   private final Map<Topics, Integer> partitions = new EnumMap<>(Topics.class);
 
   private Optional<Producer<byte[], byte[]>> producer = Optional.empty();
   private LinkedBlockingQueue<Completion> completions = new LinkedBlockingQueue<>();
   private long inFlightBytes;
   private int inFlight;
+  private int maxValueBytes = MAX_VALUE_BYTES;
+  private boolean unwritableSeen;
+  // What the producer said to the message it was being handed.
+  private Optional<Exception> refused = Optional.empty();
+  // Something was sent through the producer, or it failed itself.
+  private boolean used;
+  private long unwritable;
 
-  private record Completion(Delivery delivery, long bytes, Optional<Exception> failure) {}
+  private record Completion(
+      Topics topic, Delivery delivery, int bytes, Optional<Exception> failure) {
+    Completion with(Optional<Exception> found) {
+      return found.isEmpty() ? this : new Completion(topic, delivery, bytes, found);
+    }
+  }
 
   /**
    * Makes a publisher; nothing is opened.
    *
    * @param host the agent's host, which decides the partition
-   * @param sources number of sources
    * @param maxInFlightBytes value bytes sent and not acknowledged above which {@link #isFull} is
    *     true
    * @param producers makes the producer; called by each {@link #open}
    */
   public Publisher(
       String host,
-      int sources,
       long maxInFlightBytes,
       Serializer<SpecificRecord> serializer,
       Supplier<Producer<byte[], byte[]>> producers) {
@@ -92,7 +109,6 @@ public final class Publisher implements AutoCloseable {
     this.maxInFlightBytes = maxInFlightBytes;
     this.serializer = serializer;
     this.producers = producers;
-    this.inFlightRecords = new int[sources];
   }
 
   /**
@@ -105,6 +121,7 @@ public final class Publisher implements AutoCloseable {
     if (producer.isEmpty()) {
       try {
         producer = Optional.of(producers.get());
+        used = false;
       } catch (KafkaException e) {
         throw new PublishException(describe("no producer", e), e);
       }
@@ -128,38 +145,60 @@ public final class Publisher implements AutoCloseable {
 
   /** Records of a source that were sent and are not acknowledged. */
   public int inFlightRecords(int source) {
-    return inFlightRecords[source];
+    return inFlightRecords.getOrDefault(source, 0);
+  }
+
+  /** Events so far whose decoded fields could not be written and that went out as UNPARSED. */
+  public long unwritable() {
+    return unwritable;
   }
 
   /**
-   * Sends an event, in parts if it is too large for one message.
+   * Sends an event, in parts if it is too large for one message. Its records count as sent, and
+   * later as acknowledged, with its last part: what is read again after a failure is a whole event.
    *
+   * <p>An event the schema refuses is a defect of its decoder: it goes out as UNPARSED.
+   *
+   * @param source the owner's number for its source, 0 or more
    * @param acked position below which every byte of its trail is acknowledged
+   * @throws PublishException if it could not be handed to the producer, in part or at all
    */
   public void event(int source, DecodedEvent decoded, long acked) {
-    AuditEvent event = decoded.event();
-    event.setAcked(acked);
-    byte[] value = serialize(Topics.EVENTS, event);
-    if (value.length <= MAX_VALUE_BYTES || event.getRecords().size() == 1) {
-      send(Topics.EVENTS, hostKey, value, delivery(source, event, decoded.spans(), true));
-      return;
+    decoded.event().setAcked(acked);
+    try {
+      send(source, decoded.event(), decoded.spans());
+    } catch (UnwritableException e) {
+      unwritable++;
+      if (!unwritableSeen) {
+        unwritableSeen = true;
+        LOG.error(
+            "a decoded event at {} cannot be written, it and any further such one are published as"
+                + " UNPARSED: {}. This is a defect: please report it",
+            decoded.spans().getFirst(),
+            e.getMessage());
+      }
+      send(source, Unparsed.event(decoded.event()), decoded.spans());
     }
-    List<AuditRecord> records = event.getRecords();
-    List<int[]> parts = parts(records);
-    for (int i = 0; i < parts.size(); i++) {
-      int from = parts.get(i)[0];
-      int to = parts.get(i)[1];
-      AuditEvent part =
-          AuditEvent.newBuilder(event)
-              .setPart(i)
-              .setParts(parts.size())
-              .setRecords(new ArrayList<>(records.subList(from, to)))
-              .build();
+  }
+
+  private void send(int source, AuditEvent event, List<Span> spans) {
+    if (rawBytes(event) <= maxValueBytes) {
+      byte[] value = serialize(Topics.EVENTS, event);
+      if (value.length <= maxValueBytes) {
+        send(Topics.EVENTS, hostKey, value, delivery(source, event, spans, 0));
+        return;
+      }
+    }
+    Parts parts = Parts.of(event, maxValueBytes, part -> serialize(Topics.EVENTS, part).length);
+    for (AuditEvent part : parts.events()) {
+      boolean last = part.getPart() == part.getParts() - 1;
       send(
           Topics.EVENTS,
           hostKey,
           serialize(Topics.EVENTS, part),
-          delivery(source, part, decoded.spans().subList(from, to), i == parts.size() - 1));
+          last
+              ? delivery(source, event, spans, parts.cut())
+              : new Delivery(source, List.of(), false, true, 0, Optional.empty()));
     }
   }
 
@@ -194,14 +233,13 @@ public final class Publisher implements AutoCloseable {
     Completion completion = completions.poll(wait.toNanos(), TimeUnit.NANOSECONDS);
     while (completion != null) {
       if (completion.failure().isPresent()) {
-        Exception failure = completion.failure().get();
-        throw new PublishException(describe("sending failed", failure), failure);
+        throw failed(completion, completion.failure().get());
       }
       inFlight--;
       inFlightBytes -= completion.bytes();
       Delivery delivery = completion.delivery();
       if (delivery.source() >= 0) {
-        inFlightRecords[delivery.source()] -= delivery.spans().size();
+        inFlightRecords.merge(delivery.source(), -delivery.spans().size(), Integer::sum);
       }
       acked.accept(delivery);
       count++;
@@ -210,13 +248,32 @@ public final class Publisher implements AutoCloseable {
     return count;
   }
 
-  /** Gives up the producer and what it has not delivered. */
+  /**
+   * What stands against writing events, as far as the brokers' metadata tell; may take a second.
+   */
+  public Optional<String> obstacle() {
+    try {
+      producer.ifPresent(open -> open.partitionsFor(Topics.EVENTS.topic()));
+      return Optional.empty();
+    } catch (InterruptException e) {
+      throw e;
+    } catch (KafkaException | IllegalStateException e) {
+      return Optional.of(describe(Topics.EVENTS.topic() + " cannot be written to", e));
+    }
+  }
+
+  /**
+   * Gives up the producer and what it has not delivered. One that was never sent anything stays: it
+   * goes on looking for the broker, sooner back than a new one.
+   */
   public void abort() {
-    closeProducer(Duration.ZERO);
+    if (used) {
+      closeProducer(Duration.ZERO);
+    }
     completions = new LinkedBlockingQueue<>(); // late completions of the old producer go nowhere
     inFlight = 0;
     inFlightBytes = 0;
-    java.util.Arrays.fill(inFlightRecords, 0);
+    inFlightRecords.clear();
     partitions.clear();
   }
 
@@ -243,10 +300,43 @@ public final class Publisher implements AutoCloseable {
     }
   }
 
+  /** A value its schema refuses. */
+  private static final class UnwritableException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    UnwritableException(Exception cause) {
+      super(cause.getMessage(), cause);
+    }
+  }
+
+  private PublishException failed(Completion completion, Exception failure) {
+    boolean tooLarge =
+        failure instanceof RecordTooLargeException
+            || failure instanceof RecordBatchTooLargeException;
+    if (!tooLarge || completion.topic() != Topics.EVENTS || completion.bytes() <= MIN_VALUE_BYTES) {
+      return new PublishException(
+          describe("sending to " + completion.topic().topic() + " failed", failure), failure);
+    }
+    maxValueBytes = Math.max(MIN_VALUE_BYTES, Math.min(maxValueBytes, completion.bytes()) / 2);
+    return new PublishException(
+        "%s takes no value of %d bytes (max.message.bytes of the topic, message.max.bytes of the broker or producer.max.request.size; %d is what auditbus topics create sets): larger events than %d bytes are sent in parts from now on: %s"
+            .formatted(
+                Topics.EVENTS.topic(),
+                completion.bytes(),
+                Topics.MAX_MESSAGE_BYTES,
+                maxValueBytes,
+                failure.getMessage()),
+        failure,
+        true);
+  }
+
   private byte[] serialize(Topics topic, SpecificRecord value) {
     try {
       return serializer.serialize(topic.topic(), value);
     } catch (KafkaException e) {
+      if (topic == Topics.EVENTS && isDefect(e)) {
+        throw new UnwritableException(e);
+      }
       throw new PublishException(
           describe("a value for " + topic.topic() + " cannot be written", e), e);
     }
@@ -254,25 +344,56 @@ public final class Publisher implements AutoCloseable {
 
   private void send(Topics topic, byte[] key, byte[] value, Delivery delivery) {
     Producer<byte[], byte[]> open = producer.orElseThrow();
-    LinkedBlockingQueue<Completion> queue = completions;
     int bytes = value.length;
     try {
       int partition = HostPartition.of(host, partitions(open, topic));
-      var _ =
-          open.send(
-              new ProducerRecord<>(topic.topic(), partition, key, value),
-              (metadata, failure) ->
-                  queue.add(new Completion(delivery, bytes, Optional.ofNullable(failure))));
+      hand(
+          open,
+          new ProducerRecord<>(topic.topic(), partition, key, value),
+          new Completion(topic, delivery, bytes, Optional.empty()));
     } catch (InterruptException e) {
       throw e;
     } catch (KafkaException | IllegalStateException e) {
+      used |= !(e instanceof RetriableException);
       throw new PublishException(describe(topic.topic() + " cannot be written to", e), e);
     }
     inFlight++;
     inFlightBytes += bytes;
     if (delivery.source() >= 0) {
-      inFlightRecords[delivery.source()] += delivery.spans().size();
+      inFlightRecords.merge(delivery.source(), delivery.spans().size(), Integer::sum);
     }
+  }
+
+  /**
+   * Hands a message to the producer. One it refuses at once is thrown here, not at the next poll.
+   */
+  private void hand(
+      Producer<byte[], byte[]> open,
+      ProducerRecord<byte[], byte[]> message,
+      Completion completion) {
+    LinkedBlockingQueue<Completion> queue = completions;
+    Thread sender = Thread.currentThread();
+    int waiting = -1;
+    do {
+      // Room comes with acknowledgements: as long as some come, what waits for it waits on.
+      boolean acked = queue.size() > waiting;
+      waiting = queue.size();
+      refused = Optional.empty();
+      used = true;
+      var _ =
+          open.send(
+              message,
+              (metadata, failure) -> {
+                if (failure != null && Thread.currentThread().equals(sender)) {
+                  refused = Optional.of(failure);
+                } else {
+                  queue.add(completion.with(Optional.ofNullable(failure)));
+                }
+              });
+      if (refused.isPresent() && !(acked && refused.get() instanceof BufferExhaustedException)) {
+        throw failed(completion, refused.get());
+      }
+    } while (refused.isPresent());
   }
 
   private int partitions(Producer<byte[], byte[]> open, Topics topic) {
@@ -284,50 +405,58 @@ public final class Publisher implements AutoCloseable {
     return known;
   }
 
-  private static Delivery delivery(int source, AuditEvent event, List<Span> spans, boolean last) {
-    int unparsed = 0;
-    for (AuditRecord record : event.getRecords()) {
-      unparsed += record.getType() < 0 ? 1 : 0;
+  /** Whether a value is at fault, not the registry that was asked for its schema's id. */
+  private static boolean isDefect(KafkaException e) {
+    for (Throwable cause = e.getCause(); cause != null; cause = cause.getCause()) {
+      if (cause instanceof SchemaRegistryException) {
+        return false;
+      }
     }
-    return new Delivery(source, spans, last, event.getComplete(), unparsed, Optional.empty());
+    return e instanceof SerializationException && e.getCause() != null;
   }
 
-  /**
-   * Splits whole records into runs of at most about {@link #PART_RAW_BYTES}, at least one record
-   * each.
-   */
-  private static List<int[]> parts(List<AuditRecord> records) {
-    List<int[]> parts = new ArrayList<>();
-    int from = 0;
+  private static long rawBytes(AuditEvent event) {
+    List<AuditRecord> records = event.getRecords();
     long bytes = 0;
     for (int i = 0; i < records.size(); i++) {
-      int length = records.get(i).getLength();
-      if (i > from && bytes + length > PART_RAW_BYTES) {
-        parts.add(new int[] {from, i});
-        from = i;
-        bytes = 0;
-      }
-      bytes += length;
+      bytes += records.get(i).getLength();
     }
-    parts.add(new int[] {from, records.size()});
-    return parts;
+    return bytes;
+  }
+
+  private static Delivery delivery(int source, AuditEvent event, List<Span> spans, int cut) {
+    int unparsed = cut;
+    List<AuditRecord> records = event.getRecords();
+    for (int i = 0; i < records.size(); i++) {
+      unparsed += records.get(i).getType() < 0 ? 1 : 0;
+    }
+    return new Delivery(source, spans, true, event.getComplete(), unparsed, Optional.empty());
   }
 
   private static String describe(String what, Exception e) {
-    String advice =
-        switch (e) {
-          case AuthorizationException denied ->
-              " (grant the agent's principal Write and Describe on the topic)";
-          case UnknownTopicOrPartitionException unknown ->
-              " (create the topics: auditbus topics create)";
-          case TimeoutException timeout ->
-              " (is bootstrap.servers right and reachable? are the topics there? auditbus topics create)";
-          default -> "";
-        };
-    String cause = "";
-    for (Throwable next = e.getCause(); next != null; next = next.getCause()) {
-      cause = next.getMessage() == null ? cause : ": " + next.getMessage();
+    String advice = "";
+    String why = "";
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      advice = advice.isEmpty() ? advice(cause) : advice;
+      why = cause.getMessage() == null ? why : cause.getMessage();
     }
-    return what + ": " + e.getMessage() + cause + advice;
+    String message = String.valueOf(e.getMessage());
+    return what + ": " + message + (message.contains(why) ? "" : ": " + why) + advice;
+  }
+
+  private static String advice(Throwable cause) {
+    return switch (cause) {
+      case AuthenticationException refused ->
+          " (the broker does not take the agent for whom it says it is: check security.protocol, sasl.* and ssl.*)";
+      case AuthorizationException denied ->
+          " (grant the agent's principal Write and Describe on the topic)";
+      case RecordTooLargeException tooLarge ->
+          " (raise max.message.bytes of the topic to " + Topics.MAX_MESSAGE_BYTES + ")";
+      case UnknownTopicOrPartitionException unknown ->
+          " (create the topics: auditbus topics create)";
+      case TimeoutException timeout ->
+          " (is bootstrap.servers right and reachable? are the topics there? auditbus topics create)";
+      default -> "";
+    };
   }
 }

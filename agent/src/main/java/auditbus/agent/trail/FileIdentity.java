@@ -6,6 +6,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
@@ -38,6 +39,22 @@ record FileIdentity(long inode, int length, String digest) {
       byte[] first = first(channel, length);
       return first.length == length && sha256(first).equals(digest);
     }
+  }
+
+  /**
+   * The file's first bytes, at most {@value #MAX_LENGTH}.
+   *
+   * @throws NoSuchFileException if the file of that name is not that of this identity any more
+   */
+  byte[] firstBytes(Path path) throws IOException {
+    byte[] bytes;
+    try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+      bytes = first(channel, MAX_LENGTH);
+    }
+    if (inode(path) != inode) {
+      throw new NoSuchFileException(path.toString(), null, "it was renamed meanwhile");
+    }
+    return bytes;
   }
 
   /** The file's inode; a link is not followed. */

@@ -32,7 +32,7 @@ final class RotatedLog implements Discovery {
     List<Found> before = pass();
     for (int i = 1; i < MOST_PASSES; i++) {
       List<Found> now = pass();
-      if (sameFiles(before, now)) {
+      if (Discovery.sameFiles(before, now)) {
         return now;
       }
       before = now;
@@ -76,18 +76,5 @@ final class RotatedLog implements Discovery {
     return !text.isEmpty()
         && text.length() < 10
         && text.chars().allMatch(c -> c >= '0' && c <= '9');
-  }
-
-  private static boolean sameFiles(List<Found> one, List<Found> other) {
-    if (one.size() != other.size()) {
-      return false;
-    }
-    for (int i = 0; i < one.size(); i++) {
-      if (one.get(i).inode() != other.get(i).inode()
-          || !one.get(i).path().equals(other.get(i).path())) {
-        return false;
-      }
-    }
-    return true;
   }
 }

@@ -2,115 +2,101 @@
 package auditbus.agent.trail;
 
 import auditbus.agent.trail.Checkpoint.TrailMark;
+import auditbus.agent.trail.Discovery.Found;
 import auditbus.schemas.Coverage;
+import auditbus.schemas.Format;
 import auditbus.schemas.Range;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.util.HexFormat;
 import java.util.List;
+import java.util.NavigableSet;
 import java.util.Optional;
+import java.util.TreeSet;
 
 /**
- * One trail of a source: the file it stands in, how far it was read and what of it is acknowledged.
- * One thread owns it.
+ * One trail of a source until its closing state is acknowledged: the file it stands in, how far it
+ * was read and what of it is acknowledged. One thread owns it.
  */
 final class Trail implements Closeable {
   /** How far its states went out. */
-  enum Phase {
+  private enum Phase {
     FOUND,
     OPENED,
-    CLOSING,
-    CLOSED
+    CLOSING
   }
 
-  private static final int HASH_BYTES = 1024 * 1024;
+  private final String id;
+  private final FollowedFile file;
+  private final Coverage coverage = new Coverage();
 
-  final String id;
-  final Coverage coverage = new Coverage();
+  // What listings say of it.
+  private FileIdentity identity;
+  private Optional<TrailName> name = Optional.empty();
+  private Optional<Format> format;
+  private Optional<String> next = Optional.empty();
+  private long size;
+  private boolean ended;
+  private boolean endSet;
+  private int unseen;
+  private boolean verified;
+  private Optional<String> lost = Optional.empty();
+  private Optional<String> remark = Optional.empty();
+  private Optional<IOException> failure = Optional.empty();
 
-  FileIdentity identity;
-  Phase phase = Phase.FOUND;
-  boolean openSent;
-  Optional<TrailName> name = Optional.empty();
+  // How far its states went out.
+  private Phase phase = Phase.FOUND;
+  private boolean openingSent;
 
-  /** Bytes that stand in the file, as far as they are to be read. */
-  long size;
+  // How far it was read.
+  private long readPosition;
+  private long countedTo;
+  private long waitsAt = -1;
+  // Ends, from the low mark on, of pieces that what follows continues: where reading may go on, it
+  // has to know. Bounded by what is handed on and not acknowledged.
+  private final NavigableSet<Long> brokenEnds = new TreeSet<>();
+  private boolean faulty;
 
-  /** Its writer is done with it: its size is final. */
-  boolean ended;
+  // Counted in this run.
+  private long received;
+  private long pending;
+  private long rewound;
+  private long unreadDropped;
 
-  /** Why its bytes can't be had whole; then the closing state has no digest. */
-  Optional<String> lost = Optional.empty();
-
-  /** Where reading goes on. */
-  long readPosition;
-
-  /** Position below which records were counted in this run. */
-  long countedTo;
-
-  /**
-   * Size at which its last bytes were seen to be no whole record; not read again until it grows.
-   */
-  long tornAt = -1;
-
-  /** The bytes at the reading position continue something longer than a record may be. */
-  boolean overlong;
-
-  /** Reading goes on at a position that was not reached by reading. */
-  private boolean resumed;
-
-  /** Records handed on and not acknowledged. */
-  long pending;
-
-  /** Records that were handed on before a rewind and are to be handed on again. */
-  long rewound;
-
-  /** Looks at the directory since it was last seen there. */
-  int unseen;
-
-  /** Its end was set by once. */
-  boolean settled;
-
-  /** Why it could not be read the last time; not tried again before the next look. */
-  Optional<IOException> failure = Optional.empty();
-
-  /** SHA-256 of the bytes before {@code tailPosition}, at most as many as an identity has. */
+  // SHA-256 of the bytes before tailPosition (the end of what is acknowledged), at most as many as
+  // an identity has.
   private long tailPosition;
-
   private String tailDigest = "";
 
-  /** Whether its first bytes were compared since the agent started. */
-  boolean verified;
-
-  private Path path;
-  private FileChannel channel;
-
-  Trail(String id, FileIdentity identity, Path path) {
+  /** A trail that was just found. */
+  Trail(String id, FileIdentity identity, Optional<Format> format, Path path) {
     this.id = id;
     this.identity = identity;
-    this.path = path;
+    this.format = format;
+    this.file = new FollowedFile(id, identity.inode(), Optional.of(path));
     this.verified = true;
   }
 
-  Trail(TrailMark mark) {
+  /** A trail that is known from before; its file is still to be found. */
+  Trail(TrailMark mark, Optional<Format> onlyFormat) {
     this.id = mark.id();
     this.identity = new FileIdentity(mark.inode(), mark.identityLength(), mark.identityDigest());
+    this.format = onlyFormat.or(mark::knownFormat);
+    this.file = new FollowedFile(id, mark.inode(), Optional.empty());
     for (long[] range : mark.covered()) {
       coverage.add(range[0], range[0] + range[1]);
     }
     this.tailPosition = mark.tailPosition();
     this.tailDigest = mark.tailDigest();
-    this.openSent = mark.opened();
-    this.phase = mark.closed() ? Phase.CLOSED : mark.opened() ? Phase.OPENED : Phase.FOUND;
-    this.size = mark.closed() ? mark.size() : coverage.end();
-    this.ended = mark.closed();
+    this.remark = Optional.ofNullable(mark.remark());
+    this.openingSent = mark.opened();
+    this.phase = mark.opened() ? Phase.OPENED : Phase.FOUND;
+    this.size = coverage.end();
     this.readPosition = coverage.lowMark();
-    this.resumed = readPosition > 0;
+    if (mark.continued()) {
+      brokenEnds.add(readPosition);
+    }
     this.countedTo = readPosition;
   }
 
@@ -125,21 +111,22 @@ final class Trail implements Closeable {
         identity.inode(),
         identity.length(),
         identity.digest(),
+        format.map(Format::name).orElse(null),
         covered,
+        brokenEnds.contains(coverage.lowMark()),
         tailPosition,
         tailDigest,
         phase != Phase.FOUND,
-        phase == Phase.CLOSED,
-        phase == Phase.CLOSED ? size : -1);
+        remark.orElse(null));
   }
 
   private void markTail() {
-    long position = coverage.lowMark();
-    if (position == tailPosition || channel == null) {
+    long position = coverage.end();
+    if (position == tailPosition || !file.isOpen()) {
       return;
     }
     try {
-      tailDigest = tailDigest(position);
+      tailDigest = file.digestBefore(position);
       tailPosition = position;
     } catch (IOException e) {
       tailPosition = 0; // nothing to compare with is no reason to lose the checkpoint
@@ -147,83 +134,254 @@ final class Trail implements Closeable {
     }
   }
 
-  private String tailDigest(long position) throws IOException {
-    int length = (int) Math.min(FileIdentity.MAX_LENGTH, position);
-    ByteBuffer bytes = ByteBuffer.allocate(length);
-    read(bytes, position - length);
-    MessageDigest digest = FileIdentity.Digests.sha256();
-    digest.update(bytes.flip());
-    return HexFormat.of().formatHex(digest.digest());
+  String id() {
+    return id;
+  }
+
+  /** The 14 digits its id begins with. */
+  String start() {
+    return id.substring(0, TrailName.STAMP_LENGTH);
+  }
+
+  FollowedFile file() {
+    return file;
+  }
+
+  Coverage coverage() {
+    return coverage;
+  }
+
+  FileIdentity identity() {
+    return identity;
+  }
+
+  /** More of its first bytes are there now. */
+  void identity(FileIdentity longer) {
+    identity = longer;
+  }
+
+  /** What its records are; empty while too few of its bytes are there to tell. */
+  Optional<Format> format() {
+    return format;
+  }
+
+  void format(Format told) {
+    format = Optional.of(told);
+  }
+
+  /** Its name, empty for a log named otherwise and for one not seen yet in this run. */
+  Optional<TrailName> name() {
+    return name;
+  }
+
+  /** Id of the trail that came after it in the last listing it was in. */
+  Optional<String> next() {
+    return next;
+  }
+
+  void next(Optional<String> following) {
+    next = following;
+  }
+
+  /** Bytes that stand in the file, as far as they are to be read. */
+  long size() {
+    return size;
+  }
+
+  /** Whether its writer is done with it: its size is final. */
+  boolean isEnded() {
+    return ended;
+  }
+
+  /** Why its bytes can't be had whole; then the closing state has no digest. */
+  Optional<String> lost() {
+    return lost;
+  }
+
+  /** What is out of the ordinary with it, though nothing is lost. */
+  Optional<String> remark() {
+    return remark;
+  }
+
+  /** Adds to what is out of the ordinary; returns false if that is known already. */
+  boolean remark(String what) {
+    if (remark.filter(said -> said.contains(what)).isPresent()) {
+      return false;
+    }
+    remark = Optional.of(remark.map(said -> said + "; " + what).orElse(what));
+    return true;
+  }
+
+  /** Why it could not be read the last time; it is not tried again before the next look. */
+  Optional<IOException> failure() {
+    return failure;
+  }
+
+  void failed(IOException why) {
+    failure = Optional.of(why);
+  }
+
+  void tryAgain() {
+    failure = Optional.empty();
+  }
+
+  // ---- what a listing says
+
+  /** It is in the listing, under that name. */
+  void found(Path path) {
+    file.movedTo(path);
+    unseen = 0;
+  }
+
+  /** Takes over name, size and end from a listing. */
+  void found(Found now, Optional<TrailName> takenName, boolean isEnded) {
+    name = takenName;
+    size = now.size();
+    ended = isEnded;
+  }
+
+  /** Not in the listing; returns how many times in a row that is now. */
+  int missed() {
+    return ++unseen;
+  }
+
+  /** The file goes on growing: nobody ended it. */
+  void grownTo(long newSize) {
+    size = Math.max(size, newSize);
+  }
+
+  /** Its end is here whatever is written to it later. */
+  void endAt(long end) {
+    size = end;
+    ended = true;
+    endSet = true;
+  }
+
+  /** Its file has no name any more, or not one that is known: what stands in it is the end. */
+  void endHere() {
+    ended = true;
+  }
+
+  boolean isEndSet() {
+    return endSet;
+  }
+
+  /** Its bytes can't be had any more. */
+  void lose(String cause, long neverRead) {
+    lost = Optional.of(cause);
+    unreadDropped = neverRead;
+    size = knownEnd();
+    ended = true;
+    file.close();
+    file.vanished();
+  }
+
+  /** Position after the last byte that was read or acknowledged. */
+  long knownEnd() {
+    return Math.max(coverage.end(), readPosition);
   }
 
   /**
-   * Whether the bytes before the place where reading goes on are those that were acknowledged: a
-   * file cut by a crash and grown again has the same first bytes.
+   * Whether the file found is still this trail's.
+   *
+   * @throws IOException if its bytes cannot be compared
    */
-  boolean tailMatches() throws IOException {
-    return tailPosition == 0 || tailDigest(tailPosition).equals(tailDigest);
+  boolean isIn(Found found) throws IOException {
+    if (lost.isPresent() || !startsLike(found)) {
+      return false; // the inode was given to another trail
+    }
+    if (!verified) {
+      file.movedTo(found.path());
+      // A file cut by a crash and grown again has the same first bytes: those before the last
+      // acknowledged one are compared, too.
+      boolean same =
+          identity.matches(found.path())
+              && (tailPosition == 0 || file.digestBefore(tailPosition).equals(tailDigest));
+      if (!same) {
+        return false;
+      }
+      verified = true;
+      rewind();
+    }
+    if (found.size() != size) {
+      // Truncated and written again between two looks, it may even be longer: only its first
+      // bytes tell.
+      return found.size() >= knownEnd() && identity.matches(found.path());
+    }
+    return true;
   }
 
-  Optional<Path> path() {
-    return Optional.ofNullable(path);
+  private boolean startsLike(Found found) {
+    return found.name().isEmpty() || start().equals(found.name().get().start());
   }
 
-  /** The file goes by this name now; an open channel stays on it. */
-  void movedTo(Path newPath) {
-    path = newPath;
+  /** Not found at the last look, which may have met its renaming; the next ones tell. */
+  boolean isBetweenNames() {
+    boolean renamed = failure.filter(NoSuchFileException.class::isInstance).isPresent();
+    return (renamed || (unseen > 0 && !ended)) && lost.isEmpty();
   }
 
-  /** The file has no name any more; an open channel still has its bytes. */
-  void vanished() {
-    path = null;
-  }
+  // ---- reading
 
-  boolean isOpen() {
-    return channel != null;
-  }
-
+  /** Whether there is something to read that was not seen to want more bytes. */
   boolean hasUnread() {
-    return phase != Phase.CLOSED
-        && lost.isEmpty()
+    return lost.isEmpty()
         && verified
         && failure.isEmpty()
         && readPosition < size
-        && (ended || tornAt != size);
+        && format.isPresent()
+        && (ended || waitsAt != size);
   }
 
-  /** Reads up to the buffer's room at a position; returns how much. */
-  int read(ByteBuffer buffer, long position) throws IOException {
-    FileChannel file = channel();
-    int start = buffer.position();
-    while (buffer.hasRemaining()) {
-      int count = file.read(buffer, position + buffer.position() - start);
-      if (count < 0) {
-        break;
-      }
+  /** Where reading goes on. */
+  long readPosition() {
+    return readPosition;
+  }
+
+  /** Whether the bytes at the reading position continue a piece that is no record. */
+  boolean isContinued() {
+    return brokenEnds.contains(readPosition);
+  }
+
+  /** What ends here is no record, and what follows belongs to the same broken thing. */
+  void brokenUpTo(long end) {
+    brokenEnds.add(end);
+  }
+
+  /** Everything before this position was handed on. */
+  void readTo(long position) {
+    readPosition = position;
+    brokenEnds.headSet(coverage.lowMark()).clear();
+  }
+
+  /** What stands behind the reading position is no whole record yet. */
+  void waitForMore() {
+    waitsAt = size;
+  }
+
+  /** A piece of it is no record; returns whether it is the first one seen in this run. */
+  boolean foundFault() {
+    boolean first = !faulty;
+    faulty = true;
+    return first;
+  }
+
+  /** Counts a record that is handed on; returns whether for the first time in this run. */
+  boolean handOn(long position, long end) {
+    pending++;
+    if (position >= countedTo) {
+      countedTo = end;
+      received++;
+      return true;
     }
-    return buffer.position() - start;
+    rewound--;
+    return false;
   }
 
-  /** Current size of the open file. */
-  long fileSize() throws IOException {
-    return channel().size();
-  }
-
-  FileChannel channel() throws IOException {
-    if (channel == null) {
-      if (path == null) {
-        throw new IOException("trail " + id + ": its file is gone");
-      }
-      FileChannel opened =
-          FileChannel.open(path, StandardOpenOption.READ, java.nio.file.LinkOption.NOFOLLOW_LINKS);
-      if (FileIdentity.inode(path) != identity.inode()) {
-        opened.close();
-        throw new IOException(
-            "trail " + id + ": " + path + " was replaced while it was being opened");
-      }
-      channel = opened;
-    }
-    return channel;
+  /** The broker has these bytes, which are one record. */
+  void acked(long position, long end) {
+    coverage.add(position, end);
+    pending--;
   }
 
   /** Reading starts again at the first byte that is not acknowledged. */
@@ -231,67 +389,72 @@ final class Trail implements Closeable {
     rewound += pending;
     pending = 0;
     readPosition = coverage.lowMark();
-    tornAt = -1;
-    overlong = false;
-    resumed = readPosition > 0;
+    waitsAt = -1;
     if (phase == Phase.CLOSING) {
       phase = Phase.OPENED;
     }
-    openSent = phase != Phase.FOUND;
+    openingSent = phase != Phase.FOUND;
   }
 
-  /**
-   * Before the first read after a rewind: whether it starts inside something longer than a record
-   * may be.
-   */
-  void resume() throws IOException {
-    if (resumed) {
-      ByteBuffer last = ByteBuffer.allocate(1);
-      overlong = read(last, readPosition - 1) == 1 && last.get(0) != '\n';
-      resumed = false;
+  /** Records counted in this run. */
+  long received() {
+    return received;
+  }
+
+  /** Records that were handed on before a rewind and are to be handed on again. */
+  long rewound() {
+    return rewound;
+  }
+
+  /** Records known to have stood in it that were never read, since it was lost. */
+  long unreadDropped() {
+    return unreadDropped;
+  }
+
+  // ---- states
+
+  /** Whether its OPENED state is to be sent. */
+  boolean isToBeOpened() {
+    return phase == Phase.FOUND && !openingSent;
+  }
+
+  void openingSent() {
+    openingSent = true;
+  }
+
+  /** Its OPENED state is acknowledged, maybe once more. */
+  void opened() {
+    if (phase == Phase.FOUND) {
+      phase = Phase.OPENED;
     }
   }
 
-  boolean isCovered() {
-    return coverage.covers(0, size);
+  boolean isOpened() {
+    return phase == Phase.OPENED;
+  }
+
+  /** Whether all of it is acknowledged, or nothing of a lost one is on its way any more. */
+  boolean isToBeClosed() {
+    return phase == Phase.OPENED
+        && ended
+        && failure.isEmpty()
+        && (lost.isEmpty() ? coverage.covers(0, size) : pending <= 0);
+  }
+
+  void closingSent() {
+    phase = Phase.CLOSING;
+  }
+
+  boolean isClosing() {
+    return phase == Phase.CLOSING;
   }
 
   List<Range> holes() {
     return coverage.missing(size);
   }
 
-  /** SHA-256 of the trail's bytes as they stand in the file now. */
-  String sha256() throws IOException {
-    MessageDigest digest = FileIdentity.Digests.sha256();
-    ByteBuffer buffer = ByteBuffer.allocate(HASH_BYTES);
-    for (long position = 0; position < size; ) {
-      buffer.clear().limit((int) Math.min(HASH_BYTES, size - position));
-      int count = read(buffer, position);
-      if (count == 0) {
-        throw new IOException(
-            "trail "
-                + id
-                + ": the file ends at "
-                + position
-                + ", "
-                + size
-                + " bytes were read from it before");
-      }
-      digest.update(buffer.flip());
-      position += count;
-    }
-    return HexFormat.of().formatHex(digest.digest());
-  }
-
   @Override
   public void close() {
-    if (channel != null) {
-      try {
-        channel.close();
-      } catch (IOException e) {
-        // nothing was written: there is nothing to lose
-      }
-      channel = null;
-    }
+    file.close();
   }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.trail;
 
+import auditbus.schemas.Format;
 import auditbus.schemas.Range;
 import auditbus.schemas.TrailStatus;
 import java.util.List;
@@ -10,6 +11,7 @@ import java.util.Optional;
  * A state of a trail that is to be published.
  *
  * @param trail id of the trail
+ * @param format what its records are, UNKNOWN while it is empty and first bytes are to tell
  * @param state OPENED, TERMINATED or CRASH_RECOVERED
  * @param name file name in auditdistd's form, START being the id
  * @param size bytes; final where the trail is closed
@@ -21,6 +23,7 @@ import java.util.Optional;
  */
 public record TrailNotice(
     String trail,
+    Format format,
     TrailStatus state,
     String name,
     long size,

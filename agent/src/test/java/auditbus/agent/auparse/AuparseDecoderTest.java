@@ -17,6 +17,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -293,7 +294,7 @@ class AuparseDecoderTest {
 
   @Test
   void event_isFilledFromItsRecords() {
-    Origin origin = new Origin("web", "kernel", Optional.of("boot-1"), 42);
+    Origin origin = new Origin("N", "kernel", (_, _) -> Optional.of("boot-1"), 42);
     AuparseDecoder decoder = new AuparseDecoder(origin, Limits.defaults(), () -> 0);
     accept(
         decoder,
@@ -311,7 +312,7 @@ class AuparseDecoderTest {
                 + " ocomm=\"x\""),
         line("node=n type=EOE msg=audit(1795170528.496:19): "));
     AuditEvent event = events.getFirst().event();
-    assertThat(event.getHost()).isEqualTo("web");
+    assertThat(event.getHost()).isEqualTo("N");
     assertThat(event.getSource()).isEqualTo("kernel");
     assertThat(event.getTrail()).isEqualTo(Samples.TRAIL);
     assertThat(event.getBoot()).contains("boot-1");
@@ -490,6 +491,88 @@ class AuparseDecoderTest {
           .containsExactlyInAnyOrderElementsOf(wanted);
       assertThat(events).allMatch(event -> event.event().getComplete());
     }
+  }
+
+  @Test
+  void recordsOfOneEventInAnyOrder_makeTheSameEvent() {
+    long seed = System.nanoTime();
+    System.out.println("AuparseDecoderTest: seed " + seed);
+    Random random = new Random(seed);
+    List<TrailRecord> records = new ArrayList<>();
+    records.add(
+        record(
+            "SYSCALL",
+            1,
+            "arch=c000003e syscall=59 success=yes exit=0 items=2 pid=3 auid=1000 comm=\"sh\" key=\"k\""));
+    records.add(record("EXECVE", 1, "argc=3 a0=\"sh\" a1_len=12 a1[0]=414243"));
+    records.add(record("EXECVE", 1, "a1[1]=444546"));
+    records.add(record("EXECVE", 1, "a2=\"x\""));
+    records.add(record("CWD", 1, "cwd=\"/\""));
+    records.add(record("PATH", 1, "item=0 name=\"/bin/sh\""));
+    records.add(record("PATH", 1, "item=1 name=\"/lib/ld.so\""));
+    records.add(record("PROCTITLE", 1, "proctitle=7368"));
+    TrailRecord end = record("EOE", 1, "");
+    for (int round = 0; round < 200; round++) {
+      List<TrailRecord> shuffled = new ArrayList<>(records);
+      Collections.shuffle(shuffled, random);
+      events.clear();
+      AuparseDecoder decoder = decoder(Limits.defaults());
+      shuffled.forEach(record -> decoder.accept(record, false, events::add));
+      decoder.accept(end, false, events::add);
+      assertThat(shapes()).singleElement().asString().endsWith("EOE!");
+      AuditEvent event = events.getFirst().event();
+      assertThat(event.getType()).isEqualTo("SYSCALL");
+      assertThat(event.getKeys()).containsExactly("k");
+      assertThat(event.getOutcome()).isEqualTo(Outcome.SUCCESS);
+      assertThat(event.getSubject().orElseThrow().getAuid()).contains(1000L);
+      assertThat(event.getSyscall().orElseThrow().getName()).contains("execve");
+    }
+  }
+
+  @Test
+  void fragmentWithoutItsSyscall_isIncomplete() {
+    accept(
+        decoder(SMALL),
+        true,
+        record("SOCKADDR", 1, "saddr=10"),
+        record("PROCTITLE", 1, "proctitle=61"),
+        record("EOE", 1, ""),
+        record("PATH", 2, "item=0"),
+        record("EOE", 2, ""),
+        record("EXECVE", 3, "argc=1 a0=\"x\""),
+        record("EOE", 3, ""),
+        record("EOE", 3, ""),
+        record("OBJ_PID", 4, "opid=1"),
+        record("LOGIN", 4, "pid=1"),
+        record("EOE", 4, ""));
+    assertThat(shapes())
+        .containsExactly(
+            "SOCKADDR+PROCTITLE+EOE", "PATH+EOE", "EXECVE+EOE", "EOE!", "OBJ_PID+LOGIN+EOE!");
+  }
+
+  @Test
+  void systemCall_isNamedByItsRecordElseByTheTable() {
+    accept(
+        decoder(SMALL),
+        true,
+        record("SYSCALL", 1, "arch=c000003e syscall=62"),
+        record("EOE", 1, ""),
+        record("SYSCALL", 2, "arch=40000003 syscall=37"),
+        record("EOE", 2, ""),
+        record("SYSCALL", 3, "arch=c000003e syscall=62\u001dARCH=x86_64 SYSCALL=as-the-host-says"),
+        record("EOE", 3, ""),
+        record("SYSCALL", 4, "arch=c000003e syscall=452\u001dSYSCALL=unknown-syscall(452)"),
+        record("EOE", 4, ""),
+        record("SYSCALL", 5, "arch=c000003e syscall=99999"),
+        record("EOE", 5, ""),
+        record("SECCOMP", 6, "arch=c00000b7 syscall=129"),
+        record("EOE", 6, ""));
+    assertThat(events)
+        .extracting(event -> event.event().getSyscall().orElseThrow().getName().orElse("-"))
+        .containsExactly("kill", "kill", "as-the-host-says", "fchmodat2", "-", "kill");
+    assertThat(events)
+        .extracting(event -> event.event().getSyscall().orElseThrow().getNumber())
+        .containsExactly(62, 37, 62, 452, 99999, 129);
   }
 
   private static List<Span> spans(List<TrailRecord> records) {

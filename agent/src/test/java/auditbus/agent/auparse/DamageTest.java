@@ -164,25 +164,18 @@ class DamageTest {
         log[at] = (byte) random.nextInt(256);
         yield log;
       }
-      case 1 -> splice(log, at, Math.min(log.length, at + random.nextInt(40)), new byte[0]);
+      case 1 ->
+          TextFuzz.splice(log, at, Math.min(log.length, at + random.nextInt(40)), new byte[0]);
       case 2 -> {
         String word = words[random.nextInt(words.length)];
-        yield splice(log, at, at, word.getBytes(StandardCharsets.ISO_8859_1));
+        yield TextFuzz.splice(log, at, at, word.getBytes(StandardCharsets.ISO_8859_1));
       }
       default -> {
         int to = Math.min(log.length, at + random.nextInt(300));
         int target = random.nextInt(log.length);
-        yield splice(log, target, target, Arrays.copyOfRange(log, at, to));
+        yield TextFuzz.splice(log, target, target, Arrays.copyOfRange(log, at, to));
       }
     };
-  }
-
-  private static byte[] splice(byte[] log, int from, int to, byte[] insert) {
-    byte[] result = new byte[log.length - (to - from) + insert.length];
-    System.arraycopy(log, 0, result, 0, from);
-    System.arraycopy(insert, 0, result, from, insert.length);
-    System.arraycopy(log, to, result, from + insert.length, log.length - to);
-    return result;
   }
 
   private static List<DecodedEvent> decode(

@@ -53,7 +53,10 @@ class GoldenTest {
         .allSatisfy(
             event -> {
               assertThat(event.event().getType()).isNotEqualTo("UNPARSED");
-              assertThat(event.event().getComplete()).isTrue();
+              // Its SYSCALL never reached auditd: the kernel was just told of a new one.
+              assertThat(event.event().getComplete())
+                  .as("%d", event.event().getSerial())
+                  .isEqualTo(event.event().getSerial() != 150_867);
             });
   }
 }

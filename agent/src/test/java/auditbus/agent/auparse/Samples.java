@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.auparse;
 
+import auditbus.agent.event.Boot;
 import auditbus.agent.event.DecodedEvent;
 import auditbus.agent.event.Origin;
 import auditbus.agent.event.TrailRecord;
@@ -13,14 +14,13 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Logs of real kernels and audit daemons, framed as the reader frames them. */
 final class Samples {
   static final String TRAIL = "20261120104500";
   static final Instant OBSERVED = Instant.parse("2026-11-20T10:45:00Z");
-  static final Origin ORIGIN = new Origin("host", "auditd", Optional.empty(), 7);
+  static final Origin ORIGIN = new Origin("host", "auditd", Boot.UNKNOWN, 7);
 
   private static final Path ROOT = Path.of("src/test/resources/samples");
 

@@ -3,46 +3,47 @@ package auditbus.agent.trail;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import auditbus.agent.trail.Checkpoint.ClosedMark;
 import auditbus.agent.trail.Checkpoint.SourceMark;
 import auditbus.agent.trail.Checkpoint.TrailMark;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CheckpointTest {
+  private static final List<TrailMark> OPEN =
+      List.of(
+          new TrailMark(
+              "20261120104500",
+              12,
+              3,
+              "abc",
+              "LINUX",
+              List.of(new long[] {0, 10}, new long[] {20, 5}),
+              false,
+              10L,
+              "dd",
+              true,
+              null));
+  private static final List<ClosedMark> CLOSED =
+      List.of(
+          new ClosedMark("20261120104300", 10, 3, "abd", 77, 77, "ff"),
+          new ClosedMark("20261120104400", ClosedMark.NO_INODE, 3, "abe", 88, 44, null));
+
   @TempDir Path directory;
 
   private final Checkpoint checkpoint =
-      new Checkpoint(
-          7,
-          List.of(
-              new SourceMark(
-                  "auditd",
-                  List.of(
-                      new TrailMark(
-                          "20261120104500",
-                          12,
-                          3,
-                          "abc",
-                          List.of(new long[] {0, 10}, new long[] {20, 5}),
-                          10L,
-                          "dd",
-                          true,
-                          false,
-                          -1)),
-                  "20261120104400",
-                  "ff")));
+      new Checkpoint(7, List.of(new SourceMark("auditd", OPEN, CLOSED)));
 
   @Test
   void stored_isLoadedAgain() throws IOException {
-    Path file = directory.resolve("checkpoint");
-    checkpoint.store(file);
-    Checkpoint loaded = Checkpoint.load(file);
-    assertThat(loaded).usingRecursiveComparison().isEqualTo(checkpoint);
+    Path file = store();
+    assertThat(Checkpoint.load(file)).usingRecursiveComparison().isEqualTo(checkpoint);
   }
 
   @Test
@@ -51,26 +52,111 @@ class CheckpointTest {
   }
 
   @Test
-  void cutAtAnyByte_isAsGoodAsNone() throws IOException {
-    Path file = directory.resolve("checkpoint");
-    checkpoint.store(file);
+  void cutAtAnyByte_onlyWhatIsClosedIsKnown() throws IOException {
+    Path file = store();
     byte[] whole = Files.readAllBytes(file);
     for (int length = 0; length < whole.length; length++) {
       Files.write(file, Arrays.copyOf(whole, length));
-      assertThat(Checkpoint.load(file)).as("cut at %s", length).isEqualTo(Checkpoint.NONE);
+      assertOnlyClosed(Checkpoint.load(file), "cut at " + length);
     }
   }
 
   @Test
-  void anyByteFlipped_isAsGoodAsNone() throws IOException {
-    Path file = directory.resolve("checkpoint");
-    checkpoint.store(file);
+  void anyByteFlipped_onlyWhatIsClosedIsKnown() throws IOException {
+    Path file = store();
     byte[] whole = Files.readAllBytes(file);
     for (int i = 0; i < whole.length; i++) {
       byte[] damaged = whole.clone();
       damaged[i] ^= 0x20;
       Files.write(file, damaged);
-      assertThat(Checkpoint.load(file)).as("byte %s", i).isEqualTo(Checkpoint.NONE);
+      assertOnlyClosed(Checkpoint.load(file), "byte " + i);
     }
+  }
+
+  @Test
+  void closedTrailsCutAtAnyByte_theWholeLinesAreKnown() throws IOException {
+    Path file = store();
+    Path closed = directory.resolve("checkpoint.closed");
+    byte[] whole = Files.readAllBytes(closed);
+    int firstLine = Files.readString(closed).indexOf('\n') + 1;
+    for (int length = 0; length < whole.length; length++) {
+      Files.write(closed, Arrays.copyOf(whole, length));
+      SourceMark mark = Checkpoint.load(file).source("auditd").orElseThrow();
+      assertThat(mark.trails()).as("cut at %s", length).hasSize(1);
+      assertThat(mark.closed())
+          .as("cut at %s", length)
+          .isEqualTo(length < firstLine ? List.of() : CLOSED.subList(0, 1));
+    }
+  }
+
+  @Test
+  void anyByteOfTheClosedTrailsFlipped_noneIsMistakenForAnother() throws IOException {
+    Path file = store();
+    Path closed = directory.resolve("checkpoint.closed");
+    byte[] whole = Files.readAllBytes(closed);
+    for (int i = 0; i < whole.length; i++) {
+      byte[] damaged = whole.clone();
+      damaged[i] ^= 0x20;
+      Files.write(closed, damaged);
+      SourceMark mark = Checkpoint.load(file).source("auditd").orElseThrow();
+      assertThat(CLOSED).as("byte %s", i).containsAll(mark.closed());
+      assertThat(mark.closed().size()).as("byte %s", i).isLessThan(CLOSED.size());
+    }
+  }
+
+  @Test
+  void damagedLineOfTheClosedTrails_isMendedByTheNextStore() throws IOException {
+    Path file = store();
+    Path closed = directory.resolve("checkpoint.closed");
+    byte[] whole = Files.readAllBytes(closed);
+    Files.write(closed, Arrays.copyOf(whole, whole.length - 5));
+    new CheckpointFile(file, Readers.NONE).store(checkpoint);
+    assertThat(Files.readAllBytes(closed)).isEqualTo(whole);
+  }
+
+  @Test
+  void whatIsClosed_isAppendedAndNotWrittenAgain() throws IOException {
+    CheckpointFile file = new CheckpointFile(directory.resolve("checkpoint"), Readers.NONE);
+    file.store(checkpoint);
+    Path closed = directory.resolve("checkpoint.closed");
+    Object inode = Files.getAttribute(closed, "unix:ino");
+    String before = Files.readString(closed);
+    List<ClosedMark> more = new ArrayList<>(CLOSED);
+    more.add(new ClosedMark("20261120104450", 11, 3, "abf", 99, 99, "ee"));
+    Checkpoint next = new Checkpoint(7, List.of(new SourceMark("auditd", OPEN, more)));
+    file.store(next);
+    assertThat(Files.readString(closed)).startsWith(before).hasLineCount(3);
+    assertThat(Files.getAttribute(closed, "unix:ino")).isEqualTo(inode);
+    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
+        .usingRecursiveComparison()
+        .isEqualTo(next);
+  }
+
+  @Test
+  void closedTrailsThatAreForgotten_leaveTheFileInTheEnd() throws IOException {
+    CheckpointFile file = new CheckpointFile(directory.resolve("checkpoint"), Readers.NONE);
+    List<ClosedMark> many = new ArrayList<>();
+    for (int i = 0; i < 3000; i++) {
+      many.add(new ClosedMark(Long.toString(20261120000000L + i), i, 3, "abf", 99, 99, "ee"));
+    }
+    file.store(new Checkpoint(7, List.of(new SourceMark("auditd", OPEN, many))));
+    file.store(checkpoint);
+    assertThat(Files.readString(directory.resolve("checkpoint.closed"))).hasLineCount(2);
+    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
+        .usingRecursiveComparison()
+        .isEqualTo(checkpoint);
+  }
+
+  private Path store() throws IOException {
+    Path file = directory.resolve("checkpoint");
+    new CheckpointFile(file, Readers.NONE).store(checkpoint);
+    return file;
+  }
+
+  private static void assertOnlyClosed(Checkpoint loaded, String what) {
+    assertThat(loaded.epoch()).as(what).isZero();
+    SourceMark mark = loaded.source("auditd").orElseThrow();
+    assertThat(mark.trails()).as(what).isEmpty();
+    assertThat(mark.closed()).as(what).isEqualTo(CLOSED);
   }
 }

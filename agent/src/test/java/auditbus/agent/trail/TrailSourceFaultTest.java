@@ -210,12 +210,13 @@ class TrailSourceFaultTest {
   }
 
   TrailSource dir(boolean once, Optional<Checkpoint.SourceMark> mark) {
-    return track(TrailSource.directory("bsm", directory, once, CLOCK, mark));
+    return track(TrailSource.directory("bsm", directory, TextTrails.FORMATS, once, CLOCK, mark));
   }
 
   TrailSource log(boolean once, Optional<Checkpoint.SourceMark> mark) {
     return track(
-        TrailSource.rotatedLog("auditd", directory.resolve("audit.log"), once, CLOCK, mark));
+        TrailSource.rotatedLog(
+            "auditd", directory.resolve("audit.log"), TextTrails.FORMATS, once, CLOCK, mark));
   }
 
   TrailSource track(TrailSource source) {

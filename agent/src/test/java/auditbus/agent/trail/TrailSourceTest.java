@@ -4,6 +4,7 @@ package auditbus.agent.trail;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import auditbus.agent.auparse.LineFraming;
 import auditbus.agent.event.Span;
 import auditbus.agent.event.TrailRecord;
 import auditbus.schemas.TrailStatus;
@@ -129,6 +130,141 @@ class TrailSourceTest {
   }
 
   @Test
+  void closingStates_areChainedBeforeTheyAreAckedAndAgainFromTheLastAckedAfterARewind()
+      throws Exception {
+    int count = TrailStates.MAX_CLOSING + 6;
+    TrailSource source = readAndOpened(count, 20);
+    List<TrailNotice> sent = handedOut(source);
+    assertThat(sent).hasSize(TrailStates.MAX_CLOSING);
+    assertChained(Optional.empty(), sent);
+
+    sent.subList(0, 5).forEach(source::acked);
+    List<TrailNotice> more = handedOut(source);
+    assertThat(more).hasSize(5);
+    assertChained(Optional.of(sent.getLast()), more);
+
+    source.rewind();
+    List<TrailNotice> again = handedOut(source);
+    assertChained(Optional.of(sent.get(4)), again);
+    assertThat(again)
+        .extracting(TrailNotice::trail)
+        .startsWith(sent.get(5).trail(), sent.get(6).trail())
+        .hasSize(TrailStates.MAX_CLOSING);
+
+    again.forEach(source::acked);
+    List<TrailNotice> rest = handedOut(source);
+    assertChained(Optional.of(again.getLast()), rest);
+    assertThat(rest).hasSize(count - 5 - again.size());
+    rest.forEach(source::acked);
+    assertThat(source.mark().closed())
+        .extracting(Checkpoint.ClosedMark::id)
+        .hasSize(count)
+        .endsWith(rest.getLast().trail());
+
+    // The next run goes on from there.
+    write("20261120235900.20261120235959", line(2, 2));
+    source.close();
+    TrailSource next =
+        track(
+            TrailSource.directory(
+                "bsm", directory, TextTrails.FORMATS, false, CLOCK, Optional.of(source.mark())));
+    notices.clear();
+    drain(next);
+    assertChained(
+        Optional.of(rest.getLast()), notices.stream().filter(TrailNotice::closes).toList());
+  }
+
+  @Test
+  void closingStateFromBeforeARewind_ackedLate_isNoLinkOfTheNewChain() throws Exception {
+    // The second trail is done before the first.
+    write("20261120104500.20261120110000", line(1, 1));
+    write("20261120110000.20261120120000", line(2, 2));
+    TrailSource source = directory(false);
+    List<TrailRecord> read = readAll(source);
+    handedOut(source).forEach(source::acked);
+    ack(source, read.get(1));
+    List<TrailNotice> before = new ArrayList<>(handedOut(source));
+    ack(source, read.get(0));
+    before.addAll(handedOut(source));
+    assertThat(before)
+        .extracting(TrailNotice::trail)
+        .containsExactly("20261120110000", "20261120104500");
+    assertChained(Optional.empty(), before);
+
+    source.rewind();
+    List<TrailNotice> again = handedOut(source);
+    assertThat(again)
+        .extracting(TrailNotice::trail)
+        .containsExactly("20261120104500", "20261120110000");
+    assertChained(Optional.empty(), again);
+    before.forEach(source::acked);
+    assertThat(source.mark().closed()).isEmpty();
+    again.forEach(source::acked);
+    assertThat(source.mark().closed())
+        .extracting(Checkpoint.ClosedMark::id)
+        .containsExactly("20261120104500", "20261120110000");
+  }
+
+  @Test
+  void closingStatesOfLargeTrails_areBoundedByTheBytesToBeDigested() throws Exception {
+    int lines = (int) (TrailStates.MAX_CLOSING_BYTES * 2 / 5 / line(1, 1).length());
+    TrailSource source = readAndOpened(4, lines);
+    List<TrailNotice> sent = handedOut(source);
+    assertThat(sent).hasSize(2);
+    source.acked(sent.getFirst());
+    List<TrailNotice> more = handedOut(source);
+    assertThat(more).hasSize(1);
+    assertChained(Optional.of(sent.getLast()), more);
+  }
+
+  /** Closed trails whose bytes and OPENED states are acknowledged. */
+  private TrailSource readAndOpened(int count, int lines) throws Exception {
+    for (int i = 0; i < count; i++) {
+      write(
+          "20261120%02d%02d00.20261120%02d%02d59".formatted(i / 60, i % 60, i / 60, i % 60),
+          line(1, i).repeat(lines));
+    }
+    TrailSource source = directory(false);
+    readAll(source).forEach(record -> ack(source, record));
+    handedOut(source).forEach(source::acked);
+    return source;
+  }
+
+  private static List<TrailRecord> readAll(TrailSource source) throws Exception {
+    List<TrailRecord> read = new ArrayList<>();
+    source.scan();
+    while (!source.atHead()) {
+      source.read(read::add);
+    }
+    return read;
+  }
+
+  private static void ack(TrailSource source, TrailRecord record) {
+    source.acked(List.of(new Span(record.trail(), record.position(), record.end())));
+  }
+
+  private static List<TrailNotice> handedOut(TrailSource source) {
+    List<TrailNotice> out = new ArrayList<>();
+    for (Optional<TrailNotice> notice = source.notice();
+        notice.isPresent();
+        notice = source.notice()) {
+      out.add(notice.get());
+    }
+    return out;
+  }
+
+  private static void assertChained(Optional<TrailNotice> before, List<TrailNotice> closings) {
+    Optional<TrailNotice> last = before;
+    assertThat(closings).isNotEmpty();
+    for (TrailNotice closing : closings) {
+      assertThat(closing.closes()).isTrue();
+      assertThat(closing.previous()).isEqualTo(last.map(TrailNotice::trail));
+      assertThat(closing.previousSha256()).isEqualTo(last.flatMap(TrailNotice::sha256));
+      last = Optional.of(closing);
+    }
+  }
+
+  @Test
   void foreignEntries_areIgnoredAndCounted() throws Exception {
     write("20261120104500.20261120110000", line(1, 1));
     write("notes.txt", "no trail");
@@ -144,7 +280,7 @@ class TrailSourceTest {
   @Test
   void longLine_comesInChunksThatAreNoRecords() throws Exception {
     String giant =
-        "type=SYSCALL msg=audit(1.000:1): " + "x".repeat(3 * TrailSource.MAX_RECORD_BYTES) + "\n";
+        "type=SYSCALL msg=audit(1.000:1): " + "x".repeat(3 * LineFraming.MAX_RECORD_BYTES) + "\n";
     write("20261120104500.20261120110000", giant + line(2, 2));
     drain(directory(false));
     assertArrived("20261120104500", giant + line(2, 2));
@@ -154,7 +290,7 @@ class TrailSourceTest {
 
   @Test
   void longLineResumedInItsMiddle_isStillNoRecord() throws Exception {
-    String head = "x".repeat(TrailSource.MAX_RECORD_BYTES);
+    String head = "x".repeat(LineFraming.MAX_RECORD_BYTES);
     String forged = "type=SYSCALL msg=audit(1.000:1): forged\n";
     write("20261120104500.20261120110000", head + forged);
     TrailSource first = directory(false);
@@ -164,7 +300,9 @@ class TrailSourceTest {
     Checkpoint.SourceMark mark = first.mark();
     records.clear();
     TrailSource second =
-        track(TrailSource.directory("bsm", directory, false, CLOCK, Optional.of(mark)));
+        track(
+            TrailSource.directory(
+                "bsm", directory, TextTrails.FORMATS, false, CLOCK, Optional.of(mark)));
     second.scan();
     second.read(records::add);
     assertThat(records).hasSize(1);
@@ -189,7 +327,9 @@ class TrailSourceTest {
     records.clear();
     append(open, line(2, 4));
     TrailSource second =
-        track(TrailSource.directory("bsm", directory, false, CLOCK, Optional.of(mark)));
+        track(
+            TrailSource.directory(
+                "bsm", directory, TextTrails.FORMATS, false, CLOCK, Optional.of(mark)));
     second.scan();
     second.read(records::add);
     assertThat(records)
@@ -250,7 +390,9 @@ class TrailSourceTest {
     Checkpoint.SourceMark mark = first.mark();
     Files.writeString(open, line(5, 5) + line(6, 6)); // the same inode, other bytes
     TrailSource second =
-        track(TrailSource.directory("bsm", directory, false, CLOCK, Optional.of(mark)));
+        track(
+            TrailSource.directory(
+                "bsm", directory, TextTrails.FORMATS, false, CLOCK, Optional.of(mark)));
     drain(second);
     assertArrived("20261120104500", line(1, 1));
     assertArrived("20261120104500~2", line(5, 5) + line(6, 6));
@@ -329,7 +471,9 @@ class TrailSourceTest {
     records.clear();
     notices.clear();
     TrailSource second =
-        track(TrailSource.directory("bsm", directory, true, CLOCK, Optional.of(first.mark())));
+        track(
+            TrailSource.directory(
+                "bsm", directory, TextTrails.FORMATS, true, CLOCK, Optional.of(first.mark())));
     drain(second);
     assertThat(second.isDone()).isTrue();
     assertThat(records).isEmpty();
@@ -341,7 +485,12 @@ class TrailSourceTest {
     TrailSource source =
         track(
             TrailSource.directory(
-                "bsm", directory.resolve("nowhere"), false, CLOCK, Optional.empty()));
+                "bsm",
+                directory.resolve("nowhere"),
+                TextTrails.FORMATS,
+                false,
+                CLOCK,
+                Optional.empty()));
     assertThatThrownBy(source::scan)
         .isInstanceOf(NoSuchFileException.class)
         .hasMessageContaining("nowhere");
@@ -358,7 +507,9 @@ class TrailSourceTest {
       records.clear();
       String pending = "";
       TrailSource source =
-          track(TrailSource.rotatedLog("auditd", log, false, CLOCK, Optional.empty()));
+          track(
+              TrailSource.rotatedLog(
+                  "auditd", log, TextTrails.FORMATS, false, CLOCK, Optional.empty()));
       int serial = 0;
       List<TrailRecord> waiting = new ArrayList<>();
       for (int step = 0; step < 120; step++) {
@@ -394,7 +545,9 @@ class TrailSourceTest {
               source.close();
               waiting.clear();
               source =
-                  track(TrailSource.rotatedLog("auditd", log, false, CLOCK, Optional.of(mark)));
+                  track(
+                      TrailSource.rotatedLog(
+                          "auditd", log, TextTrails.FORMATS, false, CLOCK, Optional.of(mark)));
             } else if (random.nextInt(4) == 0) {
               source.rewind();
               waiting.clear();
@@ -457,12 +610,14 @@ class TrailSourceTest {
   }
 
   private TrailSource directory(boolean once) {
-    return track(TrailSource.directory("bsm", directory, once, CLOCK, Optional.empty()));
+    return track(
+        TrailSource.directory("bsm", directory, TextTrails.FORMATS, once, CLOCK, Optional.empty()));
   }
 
   private TrailSource rotatedLog(boolean once, Optional<Checkpoint.SourceMark> mark) {
     return track(
-        TrailSource.rotatedLog("auditd", directory.resolve("audit.log"), once, CLOCK, mark));
+        TrailSource.rotatedLog(
+            "auditd", directory.resolve("audit.log"), TextTrails.FORMATS, once, CLOCK, mark));
   }
 
   private TrailSource track(TrailSource source) {
