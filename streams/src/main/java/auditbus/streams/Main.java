@@ -7,15 +7,23 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
 
 /**
- * The command line of this module: {@code streams}, {@code topics}, {@code events}. Errors are one
- * line; exit code 2 for wrong usage, 1 for failure.
+ * The command line of this module: {@code streams}, {@code topics}, {@code events}, {@code
+ * shutdowns}, {@code gaps}, {@code hosts}. Errors are one line; exit code 2 for wrong usage, 1 for
+ * failure.
  */
 @Command(
     name = "auditbus",
     description = "Streams jobs and topics of auditbus.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-    subcommands = {StreamsCommand.class, TopicsCommand.class, EventsCommand.class})
+    subcommands = {
+      StreamsCommand.class,
+      TopicsCommand.class,
+      EventsCommand.class,
+      ShutdownsCommand.class,
+      GapsCommand.class,
+      HostsCommand.class
+    })
 public final class Main {
   /** Tells the version the jar was built with. */
   public static final class Version implements CommandLine.IVersionProvider {

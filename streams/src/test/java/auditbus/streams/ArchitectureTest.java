@@ -48,6 +48,27 @@ class ArchitectureTest {
   }
 
   @Test
+  void reports_knowTopicsAndNoJob() {
+    noClasses()
+        .that()
+        .resideInAnyPackage("auditbus.streams.report", "auditbus.streams.lines")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage(
+            "auditbus.streams.job", "auditbus.streams.gaps", "auditbus.streams.shutdown")
+        .because("what a topic says can be read without what wrote it")
+        .check(CLASSES);
+    noClasses()
+        .that()
+        .resideInAPackage("auditbus.streams.lines")
+        .should()
+        .dependOnClassesThat()
+        .resideInAPackage("auditbus.streams.report")
+        .because("reading a topic knows no table")
+        .check(CLASSES);
+  }
+
+  @Test
   void nobody_importsThePackageThatAssembles() {
     noClasses()
         .that()

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -22,12 +23,15 @@ import org.apache.kafka.common.serialization.StringDeserializer;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestOutputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.test.TestRecord;
 
 /** A job in a {@link TopologyTestDriver} with the settings it runs with, and the real serdes. */
 public final class Drive<V extends SpecificRecord> implements AutoCloseable {
   public static final Instant WALL = Instant.parse("2026-11-20T11:00:00Z");
   public static final Instant BROKER = Instant.parse("2026-11-20T10:59:00Z");
+
+  private static final Duration TICK = Duration.ofMillis(500);
 
   public final TestRegistry registry = new TestRegistry();
   public final TopologyTestDriver driver;
@@ -74,7 +78,17 @@ public final class Drive<V extends SpecificRecord> implements AutoCloseable {
     broker = broker.plus(time);
   }
 
+  /** Lets the wall clock go on, in ticks, as that of a thread that runs. */
   public void wallPasses(Duration time) {
+    Duration left = time;
+    for (; left.compareTo(TICK) > 0; left = left.minus(TICK)) {
+      driver.advanceWallClockTime(TICK);
+    }
+    driver.advanceWallClockTime(left);
+  }
+
+  /** Lets the wall clock go on while the job's thread stands still. */
+  public void standsStill(Duration time) {
     driver.advanceWallClockTime(time);
   }
 
@@ -84,6 +98,16 @@ public final class Drive<V extends SpecificRecord> implements AutoCloseable {
 
   public List<TestRecord<String, V>> records() {
     return output.readRecordsToList();
+  }
+
+  /** The keys of a store. */
+  public List<String> keys(String store) {
+    List<String> keys = new ArrayList<>();
+    try (KeyValueIterator<String, byte[]> all =
+        driver.<String, byte[]>getKeyValueStore(store).all()) {
+      all.forEachRemaining(one -> keys.add(one.key));
+    }
+    return keys;
   }
 
   public List<TestRecord<byte[], byte[]>> deadLetters() {

@@ -40,6 +40,21 @@ class MainTest {
   }
 
   @Test
+  void noTime_isOneLineAndExit2() {
+    wrongUsage("2026-11-20T10:28:00Z", "shutdowns", "--since", "yesterday");
+  }
+
+  @Test
+  void reportOfABrokerThatIsNotThere_isOneLineAndExit1() {
+    for (String report : new String[] {"shutdowns", "gaps", "hosts"}) {
+      err.getBuffer().setLength(0);
+      assertThat(run(report, "--bootstrap", "127.0.0.1:1", "-Ddefault.api.timeout.ms=500"))
+          .isEqualTo(1);
+      assertThat(err.toString().strip().lines()).hasSize(1);
+    }
+  }
+
+  @Test
   void unknownJob_isOneLineAndExit2() {
     wrongUsage("there are gaps, shutdown", "streams", "run", "gap");
   }

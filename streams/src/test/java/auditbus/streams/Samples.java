@@ -38,16 +38,18 @@ public final class Samples {
   private static final Pattern FIELD =
       Pattern.compile("([A-Za-z0-9_-]+)=(\"[^\"]*\"|'[^']*'|\\S*)");
   private static final Map<String, Integer> TYPES =
-      Map.of(
-          "DAEMON_START", 1200,
-          "DAEMON_END", 1201,
-          "DAEMON_ABORT", 1202,
-          "SYSCALL", 1300,
-          "OBJ_PID", 1318,
-          "PROCTITLE", 1327,
-          "CONFIG_CHANGE", 1305,
-          "LOGIN", 1006,
-          "USER", 1005);
+      Map.ofEntries(
+          Map.entry("DAEMON_START", 1200),
+          Map.entry("DAEMON_END", 1201),
+          Map.entry("DAEMON_ABORT", 1202),
+          Map.entry("DAEMON_CONFIG", 1203),
+          Map.entry("SYSCALL", 1300),
+          Map.entry("OBJ_PID", 1318),
+          Map.entry("SOCKADDR", 1306),
+          Map.entry("PROCTITLE", 1327),
+          Map.entry("CONFIG_CHANGE", 1305),
+          Map.entry("LOGIN", 1006),
+          Map.entry("USER", 1005));
 
   private Samples() {}
 
@@ -100,6 +102,12 @@ public final class Samples {
       String value = field.group(2);
       boolean quoted = value.startsWith("\"") || value.startsWith("'");
       fields.putIfAbsent(field.group(1), quoted ? value.substring(1, value.length() - 1) : value);
+      if (value.startsWith("'")) {
+        Matcher inner = FIELD.matcher(value.substring(1, value.length() - 1));
+        while (inner.find()) {
+          fields.putIfAbsent("msg." + inner.group(1), inner.group(2).replace("\"", ""));
+        }
+      }
     }
     return AuditRecord.newBuilder()
         .setPosition(position)
@@ -160,7 +168,8 @@ public final class Samples {
           }
         }
         default -> {
-          if (event.getSubject().isEmpty() && fields.containsKey("pid")) {
+          if (event.getSubject().isEmpty()
+              && (fields.containsKey("pid") || fields.containsKey("auid"))) {
             event.setSubject(subject(fields));
           }
         }
@@ -173,6 +182,7 @@ public final class Samples {
     return Subject.newBuilder()
         .setAuid(id(fields.get("auid")))
         .setUid(id(fields.get("uid")))
+        .setEuid(id(fields.get("euid")))
         .setSession(id(fields.get("ses")))
         .setPid(id(fields.get("pid")))
         .setComm(fields.get("comm"))

@@ -7,6 +7,7 @@ import auditbus.schemas.Gap;
 import auditbus.schemas.Range;
 import auditbus.schemas.TrailState;
 import auditbus.schemas.TrailStatus;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,10 +30,26 @@ import org.apache.kafka.streams.state.KeyValueStore;
 /**
  * Follows the coverage of every trail of one partition's hosts.
  *
+ * <p>A grace is told by wall clock. Lest the job take its own deafness for bytes that do not come:
+ * after a start, and after its thread stood still, a full grace passes first; and before a grace
+ * ends something is written and committed, so that Kafka is known to be there, and read on for a
+ * moment.
+ *
  * <p>Not thread-safe: Kafka Streams calls it from one thread.
  */
 final class GapsProcessor implements Processor<byte[], SpecificRecord, String, Gap> {
+  /** Name of its store. */
+  static final String STORE = "trails";
+
   private static final Duration TICK = Duration.ofMillis(500);
+
+  // Between two ticks of a thread that runs there is less.
+  private static final long STOOD_STILL_MS = 3000;
+  // So long it reads on when it knows that Kafka is there: a fetch that failed is tried again in 1
+  // s.
+  private static final long READ_ON_MS = 1000;
+  private static final char NO_TRAIL = GapId.SEPARATOR;
+  private static final String PROBE = NO_TRAIL + "probe";
 
   // How exactly trails are forgotten: to this part of the time they are kept.
   private static final int KEEP_STEPS = 24;
@@ -48,6 +65,10 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
   private ProcessorContext<String, Gap> context;
   private KeyValueStore<String, byte[]> store;
   private TopicHead head;
+  // What came while nobody read is read first: no grace ends sooner after a start than it lasts.
+  private long judgesFromWallMs;
+  private long tickWallMs;
+  private long probedWallMs;
 
   GapsProcessor(AbstractConfig settings) {
     graceMs = settings.getLong(GapsJob.GRACE);
@@ -60,13 +81,16 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
   @Override
   public void init(ProcessorContext<String, Gap> processorContext) {
     context = processorContext;
-    store = context.getStateStore(GapsSupplier.STORE);
+    store = context.getStateStore(STORE);
     head = new TopicHead(store);
+    tickWallMs = context.currentSystemTimeMs();
+    judgesFromWallMs = tickWallMs + graceMs;
+    probedWallMs = 0;
     pending.clear();
     try (KeyValueIterator<String, byte[]> all = store.all()) {
       while (all.hasNext()) {
         KeyValue<String, byte[]> one = all.next();
-        if (!head.isKey(one.key)) {
+        if (isTrail(one.key)) {
           TrailCoverage trail = TrailCoverage.decode(one.value, maxRanges);
           if (trail.waiting() || trail.unpublished()) {
             pending.add(one.key);
@@ -136,7 +160,11 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
     String text = key.text();
     TrailCoverage trail = load(key, text);
     for (Range range : state.getDropped()) {
-      trail.dropped(range.getPosition(), range.getLength());
+      trail.dropped(
+          range.getPosition(),
+          range.getLength(),
+          brokerMs,
+          context.currentSystemTimeMs() + graceMs);
     }
     state.getCause().ifPresent(trail::cause);
     if (isClosed(state)) {
@@ -161,7 +189,6 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
         trail.waitUntil(context.currentSystemTimeMs() + graceMs);
       }
       pending.add(text);
-      trail.settle(context.currentSystemTimeMs());
     }
     publish(key, text, trail);
     store.put(text, trail.encode());
@@ -192,6 +219,13 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
   }
 
   private void timePassed(long wallMs) {
+    if (wallMs - tickWallMs > STOOD_STILL_MS) {
+      judgesFromWallMs = wallMs + graceMs;
+    }
+    tickWallMs = wallMs;
+    long sinceProbeMs = wallMs - probedWallMs;
+    boolean isThere = sinceProbeMs >= READ_ON_MS && sinceProbeMs <= STOOD_STILL_MS;
+    boolean due = false;
     for (String text : List.copyOf(pending)) {
       byte[] bytes = store.get(text);
       if (bytes == null) {
@@ -199,7 +233,13 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
         continue;
       }
       TrailCoverage trail = TrailCoverage.decode(bytes, maxRanges);
-      trail.settle(wallMs);
+      if (wallMs >= judgesFromWallMs && trail.due(wallMs)) {
+        if (isThere) {
+          trail.settle(wallMs, graceMs);
+        } else {
+          due = true;
+        }
+      }
       publish(TrailKey.parse(text), text, trail);
       byte[] changed = trail.encode();
       if (!Arrays.equals(bytes, changed)) {
@@ -209,6 +249,15 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
         pending.remove(text);
       }
     }
+    if (due && sinceProbeMs > STOOD_STILL_MS) {
+      store.put(PROBE, ByteBuffer.allocate(Long.BYTES).putLong(wallMs).array());
+      context.commit();
+      probedWallMs = wallMs;
+    }
+  }
+
+  private static boolean isTrail(String key) {
+    return !key.isEmpty() && key.charAt(0) != NO_TRAIL;
   }
 
   private void expire(long streamMs) {
@@ -216,7 +265,7 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
     try (KeyValueIterator<String, byte[]> all = store.all()) {
       while (all.hasNext()) {
         KeyValue<String, byte[]> one = all.next();
-        if (!head.isKey(one.key)) {
+        if (isTrail(one.key)) {
           TrailCoverage trail = TrailCoverage.decode(one.value, maxRanges);
           long keep = trail.complete() ? keepMs : keepIncompleteMs;
           if (streamMs - trail.touchedMs() > keep) {

@@ -11,7 +11,7 @@ import java.time.temporal.ChronoUnit;
 import org.apache.kafka.streams.state.KeyValueStore;
 
 /**
- * Where the events of a partition begin for this job.
+ * Where the records of a topic's partition begin for this job.
  *
  * <p>Design note: where the job first runs after retention took the topic's beginning, what it does
  * not see is not missing. Trails that began before that are judged from their first byte seen on.
@@ -25,13 +25,20 @@ final class TopicHead {
   private static final int START_LENGTH = 14;
 
   private final KeyValueStore<String, byte[]> store;
+  private final String key;
   private boolean known;
   private long firstOffset;
   private Instant firstSeen = Instant.EPOCH;
 
   TopicHead(KeyValueStore<String, byte[]> store) {
+    this(store, KEY);
+  }
+
+  /** For a store with the heads of several topics: each has its key, which begins with NUL. */
+  TopicHead(KeyValueStore<String, byte[]> store, String key) {
     this.store = store;
-    byte[] bytes = store.get(KEY);
+    this.key = key;
+    byte[] bytes = store.get(key);
     if (bytes != null) {
       ByteBuffer buffer = ByteBuffer.wrap(bytes);
       known = true;
@@ -40,17 +47,13 @@ final class TopicHead {
     }
   }
 
-  boolean isKey(String text) {
-    return text.equals(KEY);
-  }
-
-  /** Notes the first event ever processed. */
+  /** Notes the first record ever processed. */
   void event(long offset, long brokerMs) {
     if (!known) {
       known = true;
       firstOffset = offset;
       firstSeen = Instant.ofEpochMilli(brokerMs);
-      store.put(KEY, ByteBuffer.allocate(16).putLong(offset).putLong(brokerMs).array());
+      store.put(key, ByteBuffer.allocate(16).putLong(offset).putLong(brokerMs).array());
     }
   }
 

@@ -23,26 +23,37 @@ import java.util.Optional;
  * what was published about it.
  *
  * <p>A byte is proven missing if it did not arrive and one of these holds: it lies below {@code
- * acked}; it was given up by the agent; the trail is closed, it lies below its size, and the grace
- * is over.
+ * acked}; it was given up by the agent and a grace is over; the trail is closed, it lies below its
+ * size, and the grace since its last new byte is over.
  *
- * <p>In the store it is, after a version byte 1, the fields in the order of {@link #encode}: longs
- * of 8 bytes, text as by {@link DataOutputStream#writeUTF} ("" for none), ranges as a count and
- * then distances (gap before, length) as variable-length numbers of 7 bits a byte, lowest first. A
- * complete trail takes about 110 bytes, one of 10,000 ranges about 50 KB.
+ * <p>Design note: what the agent gives up it may have sent before, and that stands in another
+ * topic. An open trail is never quiet, so the grace of what was given up does not begin anew with
+ * other bytes; what is given up while one grace runs waits for the next.
+ *
+ * <p>In the store it is, after a version byte 2 (1: without what waits for its grace), the fields
+ * in the order of {@link #encode}: longs of 8 bytes, text as by {@link DataOutputStream#writeUTF}
+ * ("" for none), ranges as a count and then distances (gap before, length) as variable-length
+ * numbers of 7 bits a byte, lowest first. A complete trail takes about 110 bytes, one of 10,000
+ * ranges about 50 KB.
  *
  * <p>Not thread-safe: the job's processor owns it.
  */
 final class TrailCoverage {
   static final int MAX_HOLES = 100;
 
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
+  private static final int FIRST_VERSION = 1;
   private static final long NONE = -1;
   private static final int MAX_CAUSE = 1000;
 
   private final int maxRanges;
   private final Coverage covered = new Coverage();
   private final Coverage dropped = new Coverage();
+  // Given up, and not judged before then.
+  private Coverage dropping = new Coverage();
+  private Coverage droppingNext = new Coverage();
+  private long droppingUntilWallMs;
+  private long droppedMs;
 
   private long acked;
   private long size = NONE;
@@ -105,11 +116,23 @@ final class TrailCoverage {
     return true;
   }
 
-  /** Takes bytes the agent gave up. */
-  void dropped(long position, long length) {
+  /**
+   * Takes bytes the agent gave up.
+   *
+   * @param untilWallMs until when they may still come: the agent may have sent them before
+   */
+  void dropped(long position, long length, long brokerMs, long untilWallMs) {
+    droppedMs = Math.max(droppedMs, brokerMs);
+    if (dropping.bytes() == 0) {
+      droppingUntilWallMs = untilWallMs;
+    }
+    add(untilWallMs <= droppingUntilWallMs ? dropping : droppingNext, position, position + length);
+  }
+
+  private void add(Coverage coverage, long from, long to) {
     // Beyond the limit they are missing only where acked or the trail's end proves it.
-    if (dropped.ranges() < maxRanges) {
-      unpublished |= dropped.add(position, position + length) > 0;
+    if (coverage.ranges() < maxRanges) {
+      coverage.add(from, to);
     }
   }
 
@@ -150,17 +173,35 @@ final class TrailCoverage {
     quietUntilWallMs = wallMs;
   }
 
-  /** Whether a closed trail waits for its grace to end. */
+  /** Whether a closed trail, or what was given up, waits for its grace to end. */
   boolean waiting() {
+    return closing() || dropping.bytes() > 0;
+  }
+
+  private boolean closing() {
     return size != NONE && !settled && !complete();
   }
 
-  /** Ends the grace if its time has come. */
-  void settle(long wallMs) {
-    if (waiting() && wallMs >= quietUntilWallMs) {
+  /** Whether the time has come for a grace to end. */
+  boolean due(long wallMs) {
+    return (closing() && wallMs >= quietUntilWallMs)
+        || (dropping.bytes() > 0 && wallMs >= droppingUntilWallMs);
+  }
+
+  /** Ends each grace whose time has come. */
+  void settle(long wallMs, long graceMs) {
+    if (closing() && wallMs >= quietUntilWallMs) {
       settled = true;
       unpublished = true;
       judge(closedAtMs);
+    }
+    if (dropping.bytes() > 0 && wallMs >= droppingUntilWallMs) {
+      dropping.covered().forEach(range -> add(dropped, range.getPosition(), end(range)));
+      dropping = droppingNext;
+      droppingNext = new Coverage();
+      droppingUntilWallMs = wallMs + graceMs;
+      unpublished = true;
+      judge(droppedMs);
     }
   }
 
@@ -317,7 +358,8 @@ final class TrailCoverage {
           (settled ? 1 : 0)
               | (headUnknown ? 2 : 0)
               | (publishedOpen ? 4 : 0)
-              | (unpublished ? 8 : 0));
+              | (unpublished ? 8 : 0)
+              | (dropping.bytes() > 0 ? 16 : 0));
       out.writeLong(swallowed);
       out.writeLong(touchedMs);
       out.writeUTF(cause);
@@ -328,6 +370,12 @@ final class TrailCoverage {
       out.writeLong(publishedPrint);
       write(covered, out);
       write(dropped, out);
+      if (dropping.bytes() > 0) {
+        out.writeLong(droppingUntilWallMs);
+        out.writeLong(droppedMs);
+        write(dropping, out);
+        write(droppingNext, out);
+      }
     } catch (IOException e) {
       throw new UncheckedIOException("memory never fails", e);
     }
@@ -338,7 +386,7 @@ final class TrailCoverage {
     TrailCoverage trail = new TrailCoverage(maxRanges);
     try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
       int version = in.readByte();
-      if (version != VERSION) {
+      if (version < FIRST_VERSION || version > VERSION) {
         throw new StateVersionException(version, VERSION);
       }
       trail.acked = in.readLong();
@@ -360,6 +408,12 @@ final class TrailCoverage {
       trail.publishedPrint = in.readLong();
       read(trail.covered, in);
       read(trail.dropped, in);
+      if ((flags & 16) != 0) {
+        trail.droppingUntilWallMs = in.readLong();
+        trail.droppedMs = in.readLong();
+        read(trail.dropping, in);
+        read(trail.droppingNext, in);
+      }
     } catch (IOException e) {
       throw new UncheckedIOException("a trail's state of " + bytes.length + " bytes is cut", e);
     }

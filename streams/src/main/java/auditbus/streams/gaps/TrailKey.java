@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.streams.gaps;
 
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
+import auditbus.schemas.GapKind;
 
 /**
  * Which trail: the store's key.
@@ -14,8 +11,7 @@ import java.util.HexFormat;
  * @param trail its id
  */
 record TrailKey(String host, String source, String trail) {
-  private static final int ID_BYTES = 16;
-  private static final char SEPARATOR = '\0';
+  private static final char SEPARATOR = GapId.SEPARATOR;
 
   TrailKey {
     if (host.isEmpty() || source.isEmpty() || trail.isEmpty()) {
@@ -40,13 +36,6 @@ record TrailKey(String host, String source, String trail) {
 
   /** The id of the trail's gap, the same in any interleaving: 32 hex digits. */
   String gapId() {
-    try {
-      byte[] digest =
-          MessageDigest.getInstance("SHA-256")
-              .digest(("TRAIL_COVERAGE" + SEPARATOR + text()).getBytes(StandardCharsets.UTF_8));
-      return HexFormat.of().formatHex(digest, 0, ID_BYTES);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException("every Java has SHA-256", e);
-    }
+    return GapId.of(GapKind.TRAIL_COVERAGE, host, source, trail);
   }
 }

@@ -27,6 +27,7 @@ import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serializer;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.processor.UsePartitionTimeOnInvalidTimestamp;
 
@@ -164,9 +165,19 @@ public final class JobConfig {
         false);
   }
 
-  /** Reads events whose records have their places alone; shares the registry client too. */
-  public Deserializer<AuditEvent> eventPlaces() {
-    return AvroDeserializer.reading(EventView.places(), registry);
+  /** Writes a job's results; what is too large for a topic goes to the dead letters. */
+  public <T extends SpecificRecord> Serializer<T> results() {
+    return new BoundedSerializer<>(this.<T>serde().serializer());
+  }
+
+  /** Reads events whose records are not decoded; shares the registry client too. */
+  public Deserializer<AuditEvent> eventBytes() {
+    return AvroDeserializer.reading(EventView.bytes(), registry);
+  }
+
+  /** The same without the records' bytes: where each stands and what it is. */
+  public Deserializer<AuditEvent> eventNames() {
+    return AvroDeserializer.reading(EventView.names(), registry);
   }
 
   /** Names that no one knows: neither this table, nor the jobs', the registry client or Kafka. */
@@ -213,6 +224,7 @@ public final class JobConfig {
         StreamsConfig.DESERIALIZATION_EXCEPTION_HANDLER_CLASS_CONFIG, UnreadableRecords.class);
     streams.put(
         StreamsConfig.PROCESSING_EXCEPTION_HANDLER_CLASS_CONFIG, UnprocessableRecords.class);
+    streams.put(StreamsConfig.PRODUCTION_EXCEPTION_HANDLER_CLASS_CONFIG, UnwritableRecords.class);
     streams.put(
         StreamsConfig.DEFAULT_TIMESTAMP_EXTRACTOR_CLASS_CONFIG,
         UsePartitionTimeOnInvalidTimestamp.class);

@@ -22,11 +22,24 @@ import org.apache.avro.generic.IndexedRecord;
  *
  * <p>Not thread-safe.
  */
-final class JsonLine {
+public final class JsonLine {
+  private static final int HIGHEST_ASCII = 127;
+
   private final JsonGenerator json;
   private final CharsetDecoder utf8 = StandardCharsets.UTF_8.newDecoder();
 
-  JsonLine(OutputStream out) throws IOException {
+  /**
+   * Makes a writer whose lines are ASCII: whatever a host sent, nothing but JSON reaches a
+   * terminal.
+   */
+  public static JsonLine ascii(OutputStream out) throws IOException {
+    JsonLine lines = new JsonLine(out);
+    lines.json.setHighestNonEscapedChar(HIGHEST_ASCII);
+    return lines;
+  }
+
+  /** Makes a writer; the stream stays the caller's to close. */
+  public JsonLine(OutputStream out) throws IOException {
     json =
         JsonFactory.builder()
             .build()
@@ -37,26 +50,28 @@ final class JsonLine {
   }
 
   /** Writes the record and a line feed. */
-  void write(IndexedRecord record) throws IOException {
+  public void write(IndexedRecord record) throws IOException {
     value(record);
     end();
   }
 
   /** The generator, for a line of another shape, ended by {@link #end}. */
-  JsonGenerator raw() {
+  public JsonGenerator raw() {
     return json;
   }
 
-  void end() throws IOException {
+  /** Ends a line that {@link #raw} wrote. */
+  public void end() throws IOException {
     json.writeRaw('\n');
   }
 
   /** Hands all lines to the stream. */
-  void flush() throws IOException {
+  public void flush() throws IOException {
     json.flush();
   }
 
-  private void value(Object value) throws IOException {
+  /** Writes a value inside a line of another shape. */
+  public void value(Object value) throws IOException {
     switch (value) {
       case null -> json.writeNull();
       case IndexedRecord record -> {

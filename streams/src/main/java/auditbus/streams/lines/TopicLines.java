@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.streams.lines;
 
-import auditbus.schemas.AvroDeserializer;
 import auditbus.schemas.SchemaRegistryException;
 import auditbus.schemas.Topics;
 import com.fasterxml.jackson.core.JsonGenerator;
@@ -9,21 +8,15 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.time.Instant;
-import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.apache.avro.specific.SpecificRecord;
-import org.apache.kafka.clients.consumer.ConsumerConfig;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.header.Header;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
  * Prints a topic of auditbus as JSON lines: committed records only, in the order of each partition
@@ -35,9 +28,6 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
  * <p>Not thread-safe; each print opens and closes a consumer of its own and joins no group.
  */
 public final class TopicLines {
-  private static final Duration POLL = Duration.ofMillis(200);
-  private static final int NOT_FOUND = 404;
-
   private final Map<String, Object> client;
   private final String topic;
   private final boolean fromBeginning;
@@ -58,13 +48,7 @@ public final class TopicLines {
       throw new IllegalArgumentException(
           "no topic of auditbus: " + topic + "; there are " + String.join(", ", Topics.names()));
     }
-    this.client = new HashMap<>(client);
-    this.client.put(ConsumerConfig.ISOLATION_LEVEL_CONFIG, "read_committed");
-    this.client.put(ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, false);
-    this.client.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
-    this.client.put(ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, false);
-    this.client.putIfAbsent(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, 5000);
-    this.client.remove(ConsumerConfig.GROUP_ID_CONFIG);
+    this.client = Map.copyOf(client);
     this.topic = topic;
     this.fromBeginning = fromBeginning;
     this.follow = follow;
@@ -83,32 +67,15 @@ public final class TopicLines {
    */
   public long print(OutputStream out, BooleanSupplier stop, Consumer<String> unreadable)
       throws IOException {
-    try (KafkaConsumer<byte[], byte[]> consumer =
-            new KafkaConsumer<>(client, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-        AvroDeserializer<SpecificRecord> values = new AvroDeserializer<>()) {
-      values.configure(client, false);
-      List<TopicPartition> partitions =
-          consumer.partitionsFor(topic).stream()
-              .map(info -> new TopicPartition(topic, info.partition()))
-              .toList();
-      if (partitions.isEmpty()) {
-        throw new IllegalStateException(
-            "there is no topic " + topic + ": auditbus topics create makes it");
-      }
-      consumer.assign(partitions);
-      if (fromBeginning) {
-        consumer.seekToBeginning(partitions);
-      } else {
-        consumer.seekToEnd(partitions);
-      }
-      Map<TopicPartition, Long> ends = follow ? Map.of() : consumer.endOffsets(partitions);
+    TopicReader.From from =
+        fromBeginning ? new TopicReader.From.Beginning() : new TopicReader.From.End();
+    try (TopicReader reader = TopicReader.open(client, Map.of(topic, from), Set.of(), unreadable)) {
       JsonLine lines = new JsonLine(out);
       long count = 0;
-      while (!stop.getAsBoolean() && (follow || !reached(consumer, ends))) {
-        for (ConsumerRecord<byte[], byte[]> record : consumer.poll(POLL)) {
-          Long end = ends.get(new TopicPartition(record.topic(), record.partition()));
-          if (end == null || record.offset() < end) {
-            count += line(record, values, lines, unreadable) ? 1 : 0;
+      while (!stop.getAsBoolean() && (follow || !reader.isAtEnd())) {
+        for (ConsumerRecord<byte[], byte[]> record : reader.poll()) {
+          if (follow || reader.wasThere(record)) {
+            count += line(record, reader, lines) ? 1 : 0;
           }
         }
         lines.flush();
@@ -118,44 +85,18 @@ public final class TopicLines {
     }
   }
 
-  private static boolean reached(
-      KafkaConsumer<byte[], byte[]> consumer, Map<TopicPartition, Long> ends) {
-    return ends.entrySet().stream()
-        .allMatch(end -> consumer.position(end.getKey()) >= end.getValue());
-  }
-
   private static boolean line(
-      ConsumerRecord<byte[], byte[]> record,
-      AvroDeserializer<SpecificRecord> values,
-      JsonLine lines,
-      Consumer<String> unreadable)
+      ConsumerRecord<byte[], byte[]> record, TopicReader reader, JsonLine lines)
       throws IOException {
     if (record.topic().equals(Topics.DEAD_LETTERS)) {
       deadLetter(record, lines);
       return true;
     }
-    if (record.value() == null) {
-      return false;
+    Optional<SpecificRecord> value = reader.value(record);
+    if (value.isPresent()) {
+      lines.write(value.get());
     }
-    try {
-      lines.write(values.deserialize(record.topic(), record.value()));
-      return true;
-    } catch (SerializationException e) {
-      if (e.getCause() instanceof SchemaRegistryException registry
-          && registry.status().orElse(0) != NOT_FOUND) {
-        // Not this record: no record can be read.
-        throw registry;
-      }
-      unreadable.accept(
-          record.topic()
-              + " partition "
-              + record.partition()
-              + " offset "
-              + record.offset()
-              + ": "
-              + e.getMessage());
-      return false;
-    }
+    return value.isPresent();
   }
 
   private static void deadLetter(ConsumerRecord<byte[], byte[]> record, JsonLine lines)

@@ -7,6 +7,8 @@ import auditbus.schemas.Topics;
 import auditbus.streams.job.HostPartitioner;
 import auditbus.streams.job.Job;
 import auditbus.streams.job.JobConfig;
+import auditbus.streams.job.StoredProcessors;
+import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
@@ -67,15 +69,20 @@ public final class ShutdownJob implements Job {
         .addSource(
             "events",
             new ByteArrayDeserializer(),
-            config.<AuditEvent>serde().deserializer(),
+            new EventsOfInterest(config.eventNames(), config.<AuditEvent>serde().deserializer()),
             Topics.EVENTS.topic())
-        .addProcessor("shutdown", new ShutdownSupplier(config.read(SETTINGS)), "events")
+        .addProcessor("shutdown", processors(config.read(SETTINGS)), "events")
         .addSink(
             "sink",
             Topics.SHUTDOWNS.topic(),
             new StringSerializer(),
-            config.<ShutdownAttribution>serde().serializer(),
+            config.<ShutdownAttribution>results(),
             new HostPartitioner<ShutdownAttribution>(ShutdownAttribution::getHost),
             "shutdown");
+  }
+
+  private static StoredProcessors<AuditEvent, ShutdownAttribution> processors(
+      AbstractConfig settings) {
+    return new StoredProcessors<>(ShutdownProcessor.STORE, () -> new ShutdownProcessor(settings));
   }
 }

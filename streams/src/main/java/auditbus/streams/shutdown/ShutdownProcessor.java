@@ -7,9 +7,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
+import java.util.function.BiPredicate;
 import org.apache.kafka.common.config.AbstractConfig;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.processor.PunctuationType;
@@ -28,9 +29,15 @@ import org.apache.kafka.streams.state.KeyValueStore;
  */
 final class ShutdownProcessor
     implements Processor<byte[], AuditEvent, String, ShutdownAttribution> {
+  /** Name of its store. */
+  static final String STORE = "hosts";
+
   private static final Duration TICK = Duration.ofMillis(250);
   // How exactly facts are forgotten: to this part of the time they are kept.
   private static final int KEEP_STEPS = 24;
+
+  /** Most characters of a host's name, as of RFC 1123. */
+  private static final int MAX_HOST = 255;
 
   private final long windowMicros;
   private final long graceMs;
@@ -50,12 +57,12 @@ final class ShutdownProcessor
   @Override
   public void init(ProcessorContext<String, ShutdownAttribution> processorContext) {
     context = processorContext;
-    store = context.getStateStore(ShutdownSupplier.STORE);
+    store = context.getStateStore(STORE);
     pending.clear();
     try (KeyValueIterator<String, byte[]> all = store.all()) {
       while (all.hasNext()) {
         KeyValue<String, byte[]> one = all.next();
-        if (hasUnpublished(HostFacts.decode(one.value))) {
+        if (HostFacts.decode(one.value).hasUntold()) {
           pending.add(one.key);
         }
       }
@@ -76,49 +83,88 @@ final class ShutdownProcessor
     if (record.value() == null) {
       throw new IllegalArgumentException("a record without a value: audit topics have none");
     }
-    FactReader.read(record.value(), record.timestamp())
-        .ifPresent(fact -> take(record.value().getHost(), fact));
+    List<Fact> facts = FactReader.read(record.value(), record.timestamp());
+    if (!facts.isEmpty()) {
+      int length = record.value().getHost().length();
+      if (length > MAX_HOST) {
+        throw new IllegalArgumentException(
+            "a host's name of " + length + " characters: " + MAX_HOST + " are allowed");
+      }
+      take(record.value().getHost(), facts);
+    }
   }
 
-  private void take(String host, Fact fact) {
+  private void take(String host, List<Fact> news) {
     HostFacts facts = HostFacts.decode(store.get(host));
-    long wallMs = context.currentSystemTimeMs();
-    if (fact instanceof Fact.Stop && facts.stories().size() == HostFacts.MAX_STOPS) {
-      // The oldest is about to be forgotten: not before it was published.
-      publish(host, facts, story -> !story.isPublished());
+    boolean any = false;
+    for (Fact fact : news) {
+      if (!(fact instanceof Fact.Kill) && facts.isFull()) {
+        // The oldest may be about to be forgotten: not before it was published.
+        publish(host, facts, Endings.of(facts), (_, told) -> !told.isPublished());
+      }
+      any |= facts.add(fact);
     }
-    if (!facts.add(fact, wallMs)) {
+    if (!any) {
       return;
     }
-    if (hasUnpublished(facts)) {
-      pending.add(host);
+    if (news.stream().noneMatch(facts::canMatter)) {
+      store.put(host, facts.encode());
+      return;
     }
+    long earliest = news.getFirst().stamp().time() - windowMicros - Endings.LEGACY_TOLERANCE_MICROS;
+    boolean isLate = news.stream().anyMatch(fact -> !(fact instanceof Fact.Kill));
     publish(
         host,
         facts,
-        story ->
-            isDue(story)
-                && (!(fact instanceof Fact.Kill kill)
-                    || Attribution.inReach(kill, story.stop(), windowMicros)));
+        Endings.of(facts),
+        // A signal cannot explain what was before it.
+        (ending, told) -> isDue(told) && (isLate || ending.time() >= earliest));
     store.put(host, facts.encode());
+    if (facts.hasUntold()) {
+      pending.add(host);
+    }
   }
 
-  private boolean isDue(HostFacts.Story story) {
-    return story.isPublished()
-        || context.currentSystemTimeMs() - story.arrivedWallMs() >= graceMs
-        || context.currentStreamTimeMs() - story.stop().stamp().arrivedMs() >= graceMs;
+  private boolean isDue(HostFacts.Told told) {
+    return told.isPublished()
+        || context.currentSystemTimeMs() - told.seenWallMs() >= graceMs
+        || context.currentStreamTimeMs() - told.seenMs() >= graceMs;
   }
 
-  /** Publishes those of the stops that differ from what was published of them. */
-  private boolean publish(String host, HostFacts facts, Predicate<HostFacts.Story> which) {
+  /**
+   * Publishes those of the stops that differ from what was published of them. Of one that does not
+   * hold nothing is said, unless it was said before that it does.
+   */
+  private boolean publish(
+      String host,
+      HostFacts facts,
+      List<Endings.Ending> endings,
+      BiPredicate<Endings.Ending, HostFacts.Told> which) {
     boolean any = false;
-    for (HostFacts.Story story : List.copyOf(facts.stories())) {
-      if (which.test(story)) {
-        ShutdownAttribution result = Attribution.of(host, story.stop(), facts, windowMicros);
+    for (Endings.Ending ending : endings) {
+      Optional<HostFacts.Told> known = facts.told(ending.id());
+      if (!ending.holds() && !known.map(HostFacts.Told::isPublished).orElse(false)) {
+        any |= known.isPresent();
+        facts.untold(ending.id());
+        continue;
+      }
+      HostFacts.Told told =
+          known.orElseGet(
+              () ->
+                  new HostFacts.Told(
+                      context.currentSystemTimeMs(),
+                      ending.marker().stamp().arrivedMs(),
+                      -1,
+                      null));
+      if (known.isEmpty()) {
+        facts.told(ending.id(), told);
+      }
+      if (which.test(ending, told)) {
+        ShutdownAttribution result = Attribution.of(host, ending, facts, windowMicros);
         String digest = Attribution.digest(result.toString());
-        if (!digest.equals(story.published())) {
-          facts.published(story, digest);
-          result.setRevision(story.revision() + 1);
+        if (!digest.equals(told.published())) {
+          facts.told(ending.id(), told.published(digest));
+          result.setRevision(told.revision() + 1);
           context.forward(
               new Record<>(result.getId(), result, Math.max(0, context.currentStreamTimeMs())));
           any = true;
@@ -131,10 +177,11 @@ final class ShutdownProcessor
   private void publishDue() {
     for (String host : List.copyOf(pending)) {
       HostFacts facts = HostFacts.decode(store.get(host));
-      if (publish(host, facts, story -> !story.isPublished() && isDue(story))) {
+      if (publish(
+          host, facts, Endings.of(facts), (_, told) -> !told.isPublished() && isDue(told))) {
         store.put(host, facts.encode());
       }
-      if (!hasUnpublished(facts)) {
+      if (!facts.hasUntold()) {
         pending.remove(host);
       }
     }
@@ -152,9 +199,5 @@ final class ShutdownProcessor
       }
     }
     changed.forEach(one -> store.put(one.key, one.value.encode()));
-  }
-
-  private static boolean hasUnpublished(HostFacts facts) {
-    return facts.stories().stream().anyMatch(story -> !story.isPublished());
   }
 }

@@ -234,7 +234,7 @@ class GapsJobTest {
     // More came: the grace begins anew.
     drive.wallPasses(Duration.ofSeconds(9));
     assertThat(drive.results()).isEmpty();
-    drive.wallPasses(Duration.ofSeconds(2));
+    drive.wallPasses(Duration.ofSeconds(4));
     Gap gap = only();
     assertThat(gap.getPosition()).contains(200L);
     assertThat(gap.getEnd()).contains(300L);
@@ -244,7 +244,7 @@ class GapsJobTest {
   @Test
   void crashRecoveredTrailOfWhichNothingCame_isOneGap() {
     send(state(TrailStatus.CRASH_RECOVERED, 500).build());
-    drive.wallPasses(Duration.ofSeconds(11));
+    drive.wallPasses(Duration.ofSeconds(12));
     assertThat(only().getMissing()).contains(500L);
   }
 
@@ -273,18 +273,88 @@ class GapsJobTest {
   }
 
   @Test
-  void bytesGivenUp_areProvenAtOnceWithTheCause() {
+  void bytesGivenUp_areProvenAfterTheGraceWithTheCause() {
     send(hundred(0, 0));
     send(
         state(TrailStatus.DROPPED, 400)
             .setDropped(List.of(new Range(200L, 100L)))
             .setCause("disk full: 10 of 20 bytes free")
             .build());
+    drive.wallPasses(Duration.ofSeconds(9));
+    assertThat(drive.results()).isEmpty();
+    drive.wallPasses(Duration.ofSeconds(3));
     Gap gap = only();
+    assertThat(gap.getOpened()).isEqualTo(Drive.BROKER);
     assertThat(gap.getCertainty()).isEqualTo(Certainty.PROVEN);
     assertThat(gap.getHoles()).containsExactly(new Range(200L, 100L));
     assertThat(gap.getCause().orElse("")).contains("100 bytes").contains("disk full");
     // The name says it is still written: its size is not final.
+    drive.wallPasses(Duration.ofHours(1));
+    assertThat(drive.results()).isEmpty();
+  }
+
+  private static TrailState givenUp(int number) {
+    return state(TrailStatus.DROPPED, 4000)
+        .setDropped(List.of(new Range(number * 100L, 100L)))
+        .build();
+  }
+
+  @Test
+  void bytesSentBeforeTheyWereGivenUp_mayBeReadAfterThat() {
+    send(hundred(0, 0));
+    send(givenUp(1));
+    drive.wallPasses(Duration.ofSeconds(9));
+    send(hundred(1, 100));
+    drive.wallPasses(Duration.ofHours(1));
+    assertThat(drive.results()).isEmpty();
+  }
+
+  @Test
+  void eachOfManyGivenUpInABusyTrail_hasItsGrace_andNoneWaitsForever() {
+    for (int second = 0; second < 40; second++) {
+      send(hundred(2 * second, 0));
+      send(givenUp(2 * second + 1));
+      drive.wallPasses(Duration.ofSeconds(1));
+      for (Gap gap : drive.results()) {
+        assertThat(gap.getEnd().orElseThrow()).isLessThanOrEqualTo((2 * second - 18) * 100L);
+      }
+    }
+    drive.wallPasses(Duration.ofSeconds(25));
+    assertThat(drive.results().getLast().getMissing()).contains(4000L);
+  }
+
+  // What the job could not hear
+
+  @Test
+  void threadThatStoodStill_readsForAWholeGraceFirst() {
+    send(hundred(0, 0));
+    send(state(TrailStatus.TERMINATED, 200).build());
+    send(
+        state(TrailStatus.DROPPED, 400)
+            .setTrail(NEXT)
+            .setDropped(List.of(new Range(0L, 9L)))
+            .build());
+    drive.standsStill(Duration.ofMinutes(1));
+    drive.wallPasses(Duration.ofSeconds(9));
+    assertThat(drive.results()).isEmpty();
+    drive.wallPasses(Duration.ofSeconds(3));
+    assertThat(drive.results()).hasSize(2);
+  }
+
+  @Test
+  void commitThatTookLong_isFollowedByAWholeGrace() {
+    send(hundred(0, 0));
+    send(state(TrailStatus.TERMINATED, 200).build());
+    while (!keys().contains("\0probe")) {
+      drive.wallPasses(Duration.ofMillis(500));
+    }
+    assertThat(drive.results()).isEmpty();
+    // Kafka was away; what was sent meanwhile is read first.
+    drive.standsStill(Duration.ofSeconds(20));
+    assertThat(drive.results()).isEmpty();
+    drive.wallPasses(Duration.ofSeconds(9));
+    assertThat(drive.results()).isEmpty();
+    send(hundred(1, 100));
     drive.wallPasses(Duration.ofHours(1));
     assertThat(drive.results()).isEmpty();
   }
@@ -352,11 +422,7 @@ class GapsJobTest {
   }
 
   private List<String> keys() {
-    List<String> keys = new ArrayList<>();
-    try (var all = drive.driver.<String, byte[]>getKeyValueStore("trails").all()) {
-      all.forEachRemaining(one -> keys.add(one.key));
-    }
-    return keys;
+    return drive.keys(GapsProcessor.STORE);
   }
 
   @Test
@@ -410,7 +476,10 @@ class GapsJobTest {
     for (int i = 0; i < 10_000; i++) {
       trail.add(random.nextLong(1L << 40), 1 + random.nextInt(5000));
     }
-    trail.dropped(5, 1L << 33);
+    trail.dropped(5, 1L << 33, 8, 100);
+    trail.settle(100, 10);
+    trail.dropped(1L << 40, 7, 9, 200);
+    trail.dropped(1L << 41, 7, 9, 300);
     trail.acked(1L << 39);
     trail.cause("ü");
     trail.closed(1L << 41, 5);
