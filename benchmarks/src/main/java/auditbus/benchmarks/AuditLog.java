@@ -43,7 +43,7 @@ public final class AuditLog {
     System.out.println(events + " events, " + written + " bytes in " + args[0]);
   }
 
-  private static String event(Random random, long number) {
+  static String event(Random random, long number) {
     String stamp =
         String.format(
             Locale.ROOT,

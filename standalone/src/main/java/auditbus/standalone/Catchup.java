@@ -12,7 +12,8 @@ import org.apache.kafka.common.TopicPartition;
  * Decides when a standalone that runs once is through, or gets no further.
  *
  * <pre>
- *   through      the agent is done
+ *   through      for as long as the jobs' grace lasts:
+ *                the agent is done
  *                and all groups have committed what the agent sent
  *                and everything the topics hold was counted
  *                and every closed trail stands in the collected tree
@@ -35,13 +36,22 @@ final class Catchup {
   private final Parts parts;
   private final long stallNanos;
   private final long settleNanos;
+  private final long graceNanos;
   private String signature = "";
   private long movedNanos;
 
-  Catchup(Parts parts, Duration stall, Duration settle, long nowNanos) {
+  /**
+   * Begins.
+   *
+   * @param stall without any movement for so long it gets no further
+   * @param settle the same where only the collector is left
+   * @param grace what the jobs wait before they call something missing
+   */
+  Catchup(Parts parts, Duration stall, Duration settle, Duration grace, long nowNanos) {
     this.parts = parts;
     this.stallNanos = stall.toNanos();
     this.settleNanos = settle.toNanos();
+    this.graceNanos = grace.toNanos();
     this.movedNanos = nowNanos;
   }
 
@@ -112,7 +122,7 @@ final class Catchup {
     long still = nowNanos - movedNanos;
     boolean broken = after.failure().isPresent() || anyError(after);
     boolean ended =
-        waitingFor.isEmpty()
+        (waitingFor.isEmpty() && still >= graceNanos)
             || still >= stallNanos
             || ((onlyCollector || broken) && still >= settleNanos);
     return new Look(after, ended, waitingFor);

@@ -105,7 +105,7 @@ record Inputs(List<InputSource> sources, List<String> notes) {
   }
 
   private static boolean isTrail(Path file) {
-    return TrailName.parse(name(file)).isPresent();
+    return TrailName.parseWithHost(name(file)).isPresent();
   }
 
   private static boolean isAuditLog(Path file) {

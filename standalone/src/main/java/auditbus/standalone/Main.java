@@ -7,12 +7,18 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
 
-/** The program: {@code standalone} and {@code events}. */
+/** The program: {@code standalone}, and what prints topics. */
 @Command(
     name = "auditbus",
     mixinStandardHelpOptions = true,
     versionProvider = auditbus.streams.Main.Version.class,
-    subcommands = {StandaloneCommand.class, EventsOfData.class})
+    subcommands = {
+      StandaloneCommand.class,
+      OfData.Events.class,
+      OfData.Shutdowns.class,
+      OfData.Gaps.class,
+      OfData.Hosts.class
+    })
 public final class Main {
   /** The process's own; System.err is where libraries log to. */
   private static final PrintStream STDERR = System.err;
@@ -67,7 +73,9 @@ public final class Main {
       return UNUSABLE;
     }
     error(e.getMessage() == null ? e.toString() : e.getMessage());
-    e.printStackTrace(); // into the log
+    if (!STDERR.equals(System.err)) {
+      e.printStackTrace(); // into the log
+    }
     return FAILED;
   }
 }

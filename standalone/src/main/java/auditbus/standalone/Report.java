@@ -5,6 +5,7 @@ import auditbus.schemas.Attribution;
 import auditbus.schemas.Evidence;
 import auditbus.schemas.EvidenceKind;
 import auditbus.schemas.Gap;
+import auditbus.schemas.GapKind;
 import auditbus.schemas.ShutdownAttribution;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,6 +14,8 @@ import java.util.stream.Collectors;
 
 /** What is said to people of the counts, as lines. */
 final class Report {
+  private static final int MOST_GAPS = 20;
+
   private Report() {}
 
   /** One line for a running standalone. */
@@ -61,6 +64,10 @@ final class Report {
     lines.add(
         Amounts.count(counts.gaps(), "gap")
             + (counts.gaps() > 0 ? ", " + Amounts.count(counts.openGaps().size()) + " open" : ""));
+    counts.openGaps().stream()
+        .filter(gap -> !isOfBytes(gap))
+        .limit(MOST_GAPS)
+        .forEach(gap -> lines.add("  " + line(gap)));
     if (counts.incomplete() > 0) {
       lines.add(
           Amounts.count(counts.incomplete(), "event") + " lack records their own counts tell of:");
@@ -112,9 +119,7 @@ final class Report {
       lines.add("trail " + trail.id() + " is not verified: no " + collected.file(trail));
     }
     lines.addAll(found.faulty());
-    for (Gap gap : counts.openGaps()) {
-      lines.add(line(gap));
-    }
+    counts.openGaps().stream().filter(Report::isOfBytes).map(Report::line).forEach(lines::add);
     if (counts.unparsed() > 0) {
       lines.add(
           Amounts.count(counts.unparsed(), "record")
@@ -190,6 +195,11 @@ final class Report {
 
   private static String word(EvidenceKind kind) {
     return kind.name().toLowerCase(Locale.ROOT).replace('_', ' ');
+  }
+
+  /** Whether bytes of a trail are missing: any other gap is of what never stood in one. */
+  private static boolean isOfBytes(Gap gap) {
+    return gap.getKind() == GapKind.TRAIL_COVERAGE;
   }
 
   private static String line(Gap gap) {

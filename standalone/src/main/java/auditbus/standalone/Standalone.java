@@ -16,6 +16,7 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -37,6 +38,10 @@ import org.slf4j.LoggerFactory;
  */
 final class Standalone implements Catchup.Parts, AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Standalone.class);
+
+  /** For how long after the last record the jobs may still find something missing, and say so. */
+  static final Duration JOBS_GRACE = Duration.ofSeconds(4);
+
   private static final String SINK = "auditbus-trails";
 
   /** One host is one partition's work; more than a few partitions only cost memory here. */
@@ -291,6 +296,7 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
     // After a kill the broker waits as long for the group members that are gone.
     config.put("consumer.session.timeout.ms", 6000);
     config.put("gaps.grace.ms", 2000);
+    config.put("gaps.serial.grace.ms", 1000);
     jobs =
         add(
             "jobs",

@@ -162,7 +162,12 @@ final class StandaloneCommand implements Callable<Integer> {
 
   private int untilThrough(Standalone standalone, Display display) throws InterruptedException {
     Catchup catchup =
-        new Catchup(standalone, Duration.ofSeconds(stallSeconds), SETTLE, System.nanoTime());
+        new Catchup(
+            standalone,
+            Duration.ofSeconds(stallSeconds),
+            SETTLE,
+            Standalone.JOBS_GRACE,
+            System.nanoTime());
     Catchup.Look look = catchup.look(System.nanoTime());
     while (!look.ended()) {
       if (stop.await(LOOK.toMillis(), TimeUnit.MILLISECONDS)) {

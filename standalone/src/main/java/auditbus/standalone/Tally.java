@@ -109,7 +109,11 @@ final class Tally {
         addGap(values.gap(message.value()));
       } else if (topic.equals(Topics.SHUTDOWNS.topic())) {
         ShutdownAttribution shutdown = values.shutdown(message.value());
-        shutdowns.put(shutdown.getId(), shutdown);
+        if (shutdown.getSupersededBy().isEmpty() && shutdown.getWithdrawn().isEmpty()) {
+          shutdowns.put(shutdown.getId(), shutdown);
+        } else {
+          shutdowns.remove(shutdown.getId());
+        }
       } else {
         deadLetters++;
       }

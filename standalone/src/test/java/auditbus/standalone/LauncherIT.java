@@ -52,6 +52,14 @@ final class LauncherIT {
     assertThat(run().code()).isZero();
   }
 
+  @Test
+  void reports_areCommandsOfTheLauncher() throws Exception {
+    for (String command : List.of("shutdowns", "gaps", "hosts")) {
+      assertThat(run("help").out()).containsPattern("(?m)^  " + command + "  ");
+      assertThat(run(command).err()).as(command).contains("no JDK 25 found");
+    }
+  }
+
   private ChildProcess.Ended run(String... arguments) throws Exception {
     List<String> command =
         new ArrayList<>(

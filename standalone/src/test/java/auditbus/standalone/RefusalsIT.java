@@ -32,6 +32,7 @@ final class RefusalsIT {
     assertRefused("host", standalone("--input", log.toString(), "--host", "../../etc"));
     assertRefused("Unmatched argument", "nothing");
     assertRefused("holds no auditbus data", "events", "--data", "nowhere");
+    assertRefused("holds no auditbus data", "hosts", "--data", "nowhere");
   }
 
   @Test

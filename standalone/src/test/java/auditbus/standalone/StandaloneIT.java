@@ -3,6 +3,9 @@ package auditbus.standalone;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -11,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -41,7 +45,9 @@ final class StandaloneIT {
     }
     assertThat(ended.out())
         .contains("16 trails, 16 verified")
-        .contains("0 gaps")
+        // 12: what auditd never wrote, and the half event behind it.
+        .containsPattern("gap SERIAL \\(SUSPECTED\\) web1: .*150866.* missing")
+        .containsPattern("gap INCOMPLETE_EVENT .*150867")
         .contains("no byte is missing")
         // 02: signal info and the kill's own event agree.
         .containsPattern(
@@ -102,6 +108,13 @@ final class StandaloneIT {
           .allSatisfy(line -> assertThat(line).startsWith("{").endsWith("}"))
           .anySatisfy(line -> assertThat(line).contains("\"DAEMON_END\""));
 
+      ChildProcess.Ended hosts = ChildProcess.run(scratch, "hosts", "--data", data.toString());
+      assertThat(hosts.code()).as(hosts.err()).isZero();
+      assertThat(hosts.out().lines().toList().get(1))
+          .matches(
+              "web1 +up +[0-9.]+s .* auditd +auditlog +running +20261120102854 .*"
+                  + " last stop 2026-11-20T\\S+ auditd.*");
+
       assertThat(asPrintedForKafkaTools(child.out()).out())
           .startsWith("{\"id\"")
           .contains("\"marker\": \"DAEMON_END\"");
@@ -123,12 +136,64 @@ final class StandaloneIT {
     assertThat(left.code()).as(left.err()).isZero();
     assertThat(left.out()).contains("\"DAEMON_END\"");
 
+    ChildProcess.Ended stops = ChildProcess.run(scratch, "shutdowns", "--data", data.toString());
+    assertThat(stops.code()).as(stops.err()).isZero();
+    assertThat(stops.out().lines()).hasSize(2).last().asString().contains("web1", "auditd");
+    ChildProcess.Ended gaps = ChildProcess.run(scratch, "gaps", "--data", data.toString());
+    assertThat(gaps.code()).as(gaps.err()).isZero();
+    assertThat(gaps.out()).startsWith("OPENED");
+
     ChildProcess.Ended ended = once(data, directory);
     assertThat(ended.err()).isEmpty();
     assertThat(ended.code()).isZero();
     assertThat(Trees.trails(data.resolve("collected"), "web1", "auditd"))
         .singleElement()
         .satisfies(trail -> assertThat(Trees.sha256(trail)).isEqualTo(Trees.sha256(log)));
+  }
+
+  @Test
+  void bsmTrails_areCollectedByteForByteAndWhatIsNoRecordIsNamed() throws Exception {
+    byte[] records =
+        bytes("subject32_record", "path_record", "arg32_record", "return32_record", "EPERM_record");
+    byte[] junk = new byte[777];
+    new Random(1).nextBytes(junk);
+    Path directory = Files.createDirectory(scratch.resolve("audit"));
+    Path whole = Files.write(directory.resolve("20261120104500.20261120110000"), records);
+    Path damaged = directory.resolve("20261120110000.20261120120000.myhost");
+    Files.write(damaged, records);
+    Files.write(damaged, junk, StandardOpenOption.APPEND);
+    Files.write(damaged, records, StandardOpenOption.APPEND);
+    Path torn = directory.resolve("20261120120000.crash_recovery");
+    Files.write(torn, Arrays.copyOf(records, records.length - 5));
+    Path empty = Files.createFile(directory.resolve("20261120130000.20261120140000"));
+    Path data = scratch.resolve("data");
+
+    ChildProcess.Ended ended = once(data, directory);
+
+    assertThat(ended.code()).isEqualTo(1);
+    assertThat(ended.err())
+        .contains("2 records torn or not in the format")
+        .contains("web1/audit/20261120110000 position " + records.length + ", 777 bytes")
+        .contains("web1/audit/20261120120000 position ");
+    assertThat(ended.out()).contains("21 events, 21 records").contains("4 trails, 4 verified");
+    Path collected = data.resolve("collected/web1/audit");
+    assertThat(collected.resolve(whole.getFileName())).hasSameBinaryContentAs(whole);
+    assertThat(collected.resolve("20261120110000.20261120120000")).hasSameBinaryContentAs(damaged);
+    assertThat(collected.resolve(torn.getFileName())).hasSameBinaryContentAs(torn);
+    assertThat(collected.resolve(empty.getFileName())).hasSameBinaryContentAs(empty);
+    ChildProcess.Ended events = ChildProcess.run(scratch, "events", "--data", data.toString());
+    assertThat(events.out().lines())
+        .anySatisfy(line -> assertThat(line).contains("\"EPERM\"").contains("\"FAILURE\""));
+  }
+
+  private static byte[] bytes(String... samples) throws IOException {
+    ByteArrayOutputStream all = new ByteArrayOutputStream();
+    for (String name : samples) {
+      try (InputStream in = StandaloneIT.class.getResourceAsStream("/samples/bsm/" + name)) {
+        all.writeBytes(in.readAllBytes());
+      }
+    }
+    return all.toByteArray();
   }
 
   @Test

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.agent.auparse;
 
+import auditbus.agent.event.Boot;
 import auditbus.agent.event.DecodedEvent;
 import auditbus.agent.event.Origin;
 import auditbus.agent.event.TrailRecord;
+import auditbus.benchmarks.OneIdRegistry;
 import auditbus.schemas.AuditEvent;
-import java.io.ByteArrayOutputStream;
+import auditbus.schemas.AvroSerializer;
+import auditbus.schemas.Topics;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
-import org.apache.avro.io.BinaryEncoder;
-import org.apache.avro.io.EncoderFactory;
-import org.apache.avro.specific.SpecificDatumWriter;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -68,19 +65,18 @@ public class AuparseDecoderBenchmark {
   };
 
   private final TrailRecord[] lines = new TrailRecord[BODIES.length / 2];
-  private final SpecificDatumWriter<AuditEvent> writer =
-      new SpecificDatumWriter<>(AuditEvent.class);
-  private final ByteArrayOutputStream bytes = new ByteArrayOutputStream(8192);
+  private AvroSerializer<AuditEvent> serializer;
   private AuparseDecoder decoder;
-  private BinaryEncoder encoder;
   private DecodedEvent last;
+  private byte[] bytes;
 
   /** Makes the lines and checks that they are one complete event. */
   @Setup
-  public void setUp() {
+  public void setUp() throws IOException {
+    serializer = new AvroSerializer<>(OneIdRegistry.client());
     decoder =
         new AuparseDecoder(
-            new Origin("host", "auditd", Optional.empty(), 1), Limits.defaults(), System::nanoTime);
+            new Origin("host", "auditd", Boot.UNKNOWN, 1), Limits.defaults(), System::nanoTime);
     long position = 0;
     for (int line = 0; line < lines.length; line++) {
       byte[] raw =
@@ -108,14 +104,14 @@ public class AuparseDecoderBenchmark {
 
   /** Text to event to Avro binary. */
   @Benchmark
-  public OutputStream decodeAndEncode() {
+  public byte[] decodeAndEncode() {
     accept(this::write);
     return bytes;
   }
 
   /** Event to Avro binary, for comparison. */
   @Benchmark
-  public OutputStream encode() {
+  public byte[] encode() {
     write(last);
     return bytes;
   }
@@ -125,14 +121,7 @@ public class AuparseDecoderBenchmark {
   }
 
   private void write(DecodedEvent event) {
-    bytes.reset();
-    encoder = EncoderFactory.get().binaryEncoder(bytes, encoder);
-    try {
-      writer.write(event.event(), encoder);
-      encoder.flush();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
+    bytes = serializer.serialize(Topics.EVENTS.topic(), event.event());
   }
 
   private void accept(Consumer<DecodedEvent> out) {

@@ -3,6 +3,10 @@ package auditbus.standalone;
 
 import auditbus.streams.ClientOptions;
 import auditbus.streams.EventsCommand;
+import auditbus.streams.GapsCommand;
+import auditbus.streams.HostsCommand;
+import auditbus.streams.ShutdownsCommand;
+import auditbus.streams.TopicPrinter;
 import java.io.FileDescriptor;
 import java.io.FileOutputStream;
 import java.io.IOException;
@@ -22,17 +26,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** {@code auditbus events}: that of the streams module, and the same of a data directory. */
-@Command(
-    name = "events",
-    mixinStandardHelpOptions = true,
-    description = {
-      "Prints a topic as JSON lines: everything there is now, then ends.",
-      "With --data from the standalone that runs there, or, if none does, from what the last one"
-          + " left.",
-      "  auditbus events --data data | jq -r 'select(.subject.auid == 1000) | .type'"
-    })
-final class EventsOfData implements Callable<Integer> {
+/**
+ * A command of the streams module that prints topics, which also takes a data directory for a
+ * broker.
+ */
+abstract class OfData implements Callable<Integer> {
+  private static final String DATA =
+      "With --data of the standalone that runs there, or, if none does, of what the last one left.";
   private static final long MAX_LOG_BYTES = 4L << 20;
 
   @Spec private CommandSpec spec;
@@ -44,10 +44,11 @@ final class EventsOfData implements Callable<Integer> {
   private Optional<Path> data = Optional.empty();
 
   @Mixin private ClientOptions client;
-  @Mixin private EventsCommand.Shown shown;
+
+  abstract TopicPrinter shown();
 
   @Override
-  public Integer call() throws IOException, InterruptedException {
+  public final Integer call() throws IOException, InterruptedException {
     Map<String, Object> settings = new HashMap<>(client.settings());
     settings.putIfAbsent(CommonClientConfigs.DEFAULT_API_TIMEOUT_MS_CONFIG, "15000");
     if (data.isEmpty()) {
@@ -75,8 +76,8 @@ final class EventsOfData implements Callable<Integer> {
   private int print(Map<String, Object> settings) throws IOException {
     try {
       // Not System.out: it swallows a broken pipe.
-      return shown.print(
-          settings, new FileOutputStream(FileDescriptor.out), spec.commandLine().getErr());
+      return shown()
+          .print(settings, new FileOutputStream(FileDescriptor.out), spec.commandLine().getErr());
     } catch (IllegalArgumentException e) {
       throw new ParameterException(spec.commandLine(), e.getMessage(), e);
     }
@@ -110,6 +111,79 @@ final class EventsOfData implements Callable<Integer> {
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  /** {@code auditbus events}. */
+  @Command(
+      name = "events",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Prints a topic as JSON lines: everything there is now, then ends.",
+        "  auditbus events --data data | jq -r 'select(.subject.auid == 1000) | .type'",
+        DATA
+      })
+  static final class Events extends OfData {
+    @Mixin private EventsCommand.Shown shown;
+
+    @Override
+    TopicPrinter shown() {
+      return shown;
+    }
+  }
+
+  /** {@code auditbus shutdowns}. */
+  @Command(
+      name = "shutdowns",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Prints who stopped auditing: when, on which host, how sure that is and how it is known.",
+        "auid is the user who logged in, whatever he became since; numbers are the host's own.",
+        DATA
+      })
+  static final class Shutdowns extends OfData {
+    @Mixin private ShutdownsCommand.Shown shown;
+
+    @Override
+    TopicPrinter shown() {
+      return shown;
+    }
+  }
+
+  /** {@code auditbus gaps}. */
+  @Command(
+      name = "gaps",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Prints what is missing: kind, place, how much, how sure, since when and why.",
+        "Of a range both ends are missing. --since goes by when a gap was opened.",
+        DATA
+      })
+  static final class Gaps extends OfData {
+    @Mixin private GapsCommand.Shown shown;
+
+    @Override
+    TopicPrinter shown() {
+      return shown;
+    }
+  }
+
+  /** {@code auditbus hosts}. */
+  @Command(
+      name = "hosts",
+      mixinStandardHelpOptions = true,
+      description = {
+        "Prints how the hosts are: last heartbeat, sources, lag, losses, open gaps, last stop.",
+        "SILENT: no heartbeat for three of its intervals, and its agent was not stopped.",
+        "--since: from when on heartbeats are read; else the last million.",
+        DATA
+      })
+  static final class Hosts extends OfData {
+    @Mixin private HostsCommand.Shown shown;
+
+    @Override
+    TopicPrinter shown() {
+      return shown;
     }
   }
 }
