@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -77,6 +78,8 @@ final class KernelIT {
         settings.put("sources.kernel.type", "kernel");
         try (AgentProcess agent = AgentProcess.start(directory, settings)) {
           agent.awaitRegistered();
+          // A flood and a stop take less than the first messages may: the heartbeats are to see it.
+          reader.awaitHeartbeat(status -> isRegistered(status, agent));
           assertThat(
                   new ProcessBuilder(flood.toString(), Integer.toString(CALLS), "1", "getpgid")
                       .inheritIO()
@@ -121,14 +124,16 @@ final class KernelIT {
     // The first heartbeat may have asked the kernel before the agent was registered.
     AgentStatus during =
         reader.statuses.stream()
-            .filter(
-                status ->
-                    status.getKernel().filter(kernel -> kernel.getPid() == agent.pid()).isPresent())
+            .filter(status -> isRegistered(status, agent))
             .reduce((_, later) -> later)
             .orElseThrow(() -> new AssertionError("never registered: " + reader.statuses));
     assertThat(during.getKernel().orElseThrow().getEnabled()).isEqualTo(1);
     assertThat(during.getSources().getFirst().getCapture().orElseThrow().getReceiveBuffer())
         .isGreaterThanOrEqualTo(128L * 1024 * 1024);
+  }
+
+  private static boolean isRegistered(AgentStatus status, AgentProcess agent) {
+    return status.getKernel().filter(kernel -> kernel.getPid() == agent.pid()).isPresent();
   }
 
   private static void assertEvents(Reader reader, AgentProcess agent) throws Exception {
@@ -193,17 +198,51 @@ final class KernelIT {
       this.registry = registry;
     }
 
+    /** Waits until a heartbeat that fits has reached the topic; keeps none. */
+    void awaitHeartbeat(Predicate<AgentStatus> wanted) {
+      try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+        AvroDeserializer<SpecificRecord> values = values();
+        List<TopicPartition> partitions = partitions(List.of(Topics.AGENTS));
+        consumer.assign(partitions);
+        consumer.seekToBeginning(partitions);
+        long deadline = System.nanoTime() + DEADLINE.toNanos();
+        boolean seen = false;
+        while (!seen) {
+          assertThat(System.nanoTime()).as("no such heartbeat in time").isLessThan(deadline);
+          for (ConsumerRecord<byte[], byte[]> message : consumer.poll(Duration.ofMillis(50))) {
+            seen |=
+                values.deserialize(message.topic(), message.value()) instanceof AgentStatus status
+                    && wanted.test(status);
+          }
+        }
+      }
+    }
+
+    private KafkaConsumer<byte[], byte[]> consumer() {
+      return new KafkaConsumer<>(client, new ByteArrayDeserializer(), new ByteArrayDeserializer());
+    }
+
+    private AvroDeserializer<SpecificRecord> values() {
+      AvroDeserializer<SpecificRecord> values = new AvroDeserializer<>();
+      values.configure(Map.of("schema.registry.url", registry), false);
+      return values;
+    }
+
+    private static List<TopicPartition> partitions(List<Topics> topics) {
+      List<TopicPartition> partitions = new ArrayList<>();
+      for (Topics topic : topics) {
+        partitions.add(new TopicPartition(topic.topic(), 0));
+        partitions.add(new TopicPartition(topic.topic(), 1));
+      }
+      return partitions;
+    }
+
     /** The last heartbeat is sent when all else is acknowledged. */
     void readToTheLastHeartbeat() {
-      try (KafkaConsumer<byte[], byte[]> consumer =
-          new KafkaConsumer<>(client, new ByteArrayDeserializer(), new ByteArrayDeserializer())) {
-        AvroDeserializer<SpecificRecord> values = new AvroDeserializer<>();
-        values.configure(Map.of("schema.registry.url", registry), false);
-        List<TopicPartition> partitions = new ArrayList<>();
-        for (Topics topic : List.of(Topics.EVENTS, Topics.TRAILS, Topics.AGENTS)) {
-          partitions.add(new TopicPartition(topic.topic(), 0));
-          partitions.add(new TopicPartition(topic.topic(), 1));
-        }
+      try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+        AvroDeserializer<SpecificRecord> values = values();
+        List<TopicPartition> partitions =
+            partitions(List.of(Topics.EVENTS, Topics.TRAILS, Topics.AGENTS));
         consumer.assign(partitions);
         Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
         consumer.seekToBeginning(partitions);
