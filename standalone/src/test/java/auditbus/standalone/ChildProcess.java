@@ -14,6 +14,8 @@ import java.util.function.BooleanSupplier;
 
 /** The program as users run it, in a process of its own, what it says kept in files. */
 final class ChildProcess implements AutoCloseable {
+  private static final int LOG_LINES = 300;
+
   private final Process process;
   private final Path out;
   private final Path err;
@@ -109,13 +111,43 @@ final class ChildProcess implements AutoCloseable {
 
   Ended await(Duration timeout) throws IOException, InterruptedException {
     if (!process.waitFor(timeout.toMillis(), TimeUnit.MILLISECONDS)) {
-      throw new AssertionError(command + " did not end within " + timeout + "\n" + said());
+      throw new AssertionError(
+          command + " did not end within " + timeout + "\n" + said() + "\n" + doing());
     }
     return new Ended(process.exitValue(), out(), Files.readString(err, StandardCharsets.UTF_8));
   }
 
   private String said() throws IOException {
     return out() + "\n" + Files.readString(err, StandardCharsets.UTF_8);
+  }
+
+  /** What its threads do, and the end of its log: nobody can look once the test has failed. */
+  private String doing() throws IOException, InterruptedException {
+    Path threads = Files.createTempFile("threads", ".txt");
+    try {
+      new ProcessBuilder(
+              Path.of(System.getProperty("java.home"), "bin", "jstack").toString(),
+              Long.toString(process.pid()))
+          .redirectErrorStream(true)
+          .redirectOutput(threads.toFile())
+          .start()
+          .waitFor(20, TimeUnit.SECONDS);
+      StringBuilder doing = new StringBuilder(Files.readString(threads, StandardCharsets.UTF_8));
+      int data = command.indexOf("--data") + 1;
+      if (data > 0) {
+        Path log = Path.of(command.get(data), "logs", "auditbus.log");
+        if (Files.exists(log)) {
+          List<String> lines = Files.readAllLines(log, StandardCharsets.UTF_8);
+          doing.append(log).append(":\n");
+          lines
+              .subList(Math.max(0, lines.size() - LOG_LINES), lines.size())
+              .forEach(line -> doing.append(line).append('\n'));
+        }
+      }
+      return doing.toString();
+    } finally {
+      Files.delete(threads);
+    }
   }
 
   @Override
