@@ -38,10 +38,12 @@ class ArchitectureTest {
   }
 
   @Test
-  void sinks_openTwoDoorsOnly() {
+  void trail_opensTwoDoorsOnly() {
     classes()
         .that()
         .areTopLevelClasses()
+        .and()
+        .resideInAPackage("auditbus.sinks.trail")
         .and()
         .doNotHaveSimpleName("TrailSinkConnector")
         .and()
@@ -49,6 +51,18 @@ class ArchitectureTest {
         .should()
         .notBePublic()
         .because("the worker needs the connector and the task, nobody needs more")
+        .check(CLASSES);
+  }
+
+  @Test
+  void manifest_knowsNothingOfItsWriter() {
+    noClasses()
+        .that()
+        .resideInAPackage("auditbus.sinks.manifest")
+        .should()
+        .dependOnClassesThat()
+        .resideInAnyPackage("auditbus.sinks.trail", "org.apache.kafka..")
+        .because("what proves a tree must not rest on what wrote it, nor need a broker")
         .check(CLASSES);
   }
 

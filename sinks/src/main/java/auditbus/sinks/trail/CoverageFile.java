@@ -2,6 +2,7 @@
 package auditbus.sinks.trail;
 
 import auditbus.schemas.Coverage;
+import auditbus.schemas.Format;
 import auditbus.schemas.TrailStatus;
 import java.io.IOException;
 import java.net.URLDecoder;
@@ -24,6 +25,7 @@ import java.util.zip.CRC32C;
  * <pre>
  *   auditbus trail coverage 1
  *   trail 20261120104500
+ *   format LINUX                   what its records are; UNKNOWN until something told
  *   covered 0 4096                 one line a range: position length
  *   covered 8192 808
  *   hole 4096 4096                 for the reader; follows from the lines above and the size
@@ -34,6 +36,8 @@ import java.util.zip.CRC32C;
  *   sha256 (64 hex digits)         where known
  *   cause (URL-encoded)            where there is one
  *   dropped 4096 4096
+ *   previous 20261120103000        where there is one
+ *   previousSha256 (64 hex digits) where known
  *   quarantined (URL-encoded)      only if something contradicted the bytes: what
  *   crc32c 1a2b3c4d                of all bytes above
  * </pre>
@@ -42,6 +46,7 @@ import java.util.zip.CRC32C;
  * before at once, so it never claims a byte that a power cut could take back.
  *
  * @param trail the trail's id
+ * @param format what its records are
  * @param covered the durable ranges
  * @param lost ranges that DROPPED states named
  * @param finalState how the trail ended, where known
@@ -49,6 +54,7 @@ import java.util.zip.CRC32C;
  */
 record CoverageFile(
     String trail,
+    Format format,
     List<Span> covered,
     List<Span> lost,
     Optional<FinalState> finalState,
@@ -70,6 +76,7 @@ record CoverageFile(
     StringBuilder text = new StringBuilder(256 + covered.size() * 24);
     text.append(HEADER).append('\n');
     text.append("trail ").append(trail).append('\n');
+    text.append("format ").append(format).append('\n');
     Coverage coverage = new Coverage();
     for (Span span : covered) {
       append(text, "covered", span);
@@ -86,6 +93,8 @@ record CoverageFile(
           state.sha256().ifPresent(sha256 -> text.append("sha256 ").append(sha256).append('\n'));
           state.cause().ifPresent(cause -> append(text, "cause", cause));
           state.dropped().forEach(span -> append(text, "dropped", span));
+          state.previous().ifPresent(previous -> append(text, "previous", previous));
+          state.previousSha256().ifPresent(sha256 -> append(text, "previousSha256", sha256));
         });
     quarantined.ifPresent(reason -> append(text, "quarantined", reason));
     byte[] body = text.toString().getBytes(StandardCharsets.UTF_8);
@@ -150,11 +159,14 @@ record CoverageFile(
     List<Span> covered = new ArrayList<>();
     List<Span> lost = new ArrayList<>();
     List<Span> dropped = new ArrayList<>();
+    Format format = Format.UNKNOWN;
     Optional<TrailStatus> status = Optional.empty();
     Optional<FinalName> name = Optional.empty();
     long size = -1;
     Optional<String> sha256 = Optional.empty();
     Optional<String> cause = Optional.empty();
+    Optional<String> previous = Optional.empty();
+    Optional<String> previousSha256 = Optional.empty();
     Optional<String> quarantined = Optional.empty();
     List<String> lines = text.lines().toList();
     if (!lines.getFirst().equals(HEADER)) {
@@ -175,6 +187,7 @@ record CoverageFile(
             throw new DamagedException(path + ": is of trail " + TrailId.quoted(value));
           }
         }
+        case "format" -> format = Format.valueOf(value);
         case "covered" -> covered.add(span(value));
         case "lost" -> lost.add(span(value));
         case "dropped" -> dropped.add(span(value));
@@ -183,6 +196,8 @@ record CoverageFile(
         case "name" -> name = Optional.of(new FinalName(trail, value));
         case "size" -> size = Long.parseLong(value);
         case "sha256" -> sha256 = Optional.of(value);
+        case "previous" -> previous = Optional.of(value);
+        case "previousSha256" -> previousSha256 = Optional.of(value);
         case "cause" -> cause = Optional.of(URLDecoder.decode(value, StandardCharsets.UTF_8));
         case "quarantined" ->
             quarantined = Optional.of(URLDecoder.decode(value, StandardCharsets.UTF_8));
@@ -192,9 +207,18 @@ record CoverageFile(
     Optional<FinalState> finalState = Optional.empty();
     if (status.isPresent() && name.isPresent()) {
       finalState =
-          Optional.of(new FinalState(status.get(), name.get(), size, sha256, cause, dropped));
+          Optional.of(
+              new FinalState(
+                  status.get(),
+                  name.get(),
+                  size,
+                  sha256,
+                  cause,
+                  dropped,
+                  previous,
+                  previousSha256));
     }
-    return new CoverageFile(trail, covered, lost, finalState, quarantined);
+    return new CoverageFile(trail, format, covered, lost, finalState, quarantined);
   }
 
   private static Span span(String value) {

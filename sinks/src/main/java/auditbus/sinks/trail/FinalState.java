@@ -15,6 +15,8 @@ import java.util.Optional;
  * @param sha256 64 lower-case hex digits; empty where the agent lost bytes and cannot know it
  * @param cause why, where it is not the ordinary way
  * @param dropped ranges that will never be sent; they count only where the digest is not known
+ * @param previous id of the trail of the source that was closed before this one, where there is one
+ * @param previousSha256 its SHA-256, where the agent knows it
  */
 record FinalState(
     TrailStatus status,
@@ -22,18 +24,35 @@ record FinalState(
     long size,
     Optional<String> sha256,
     Optional<String> cause,
-    List<Span> dropped) {
+    List<Span> dropped,
+    Optional<String> previous,
+    Optional<String> previousSha256) {
   FinalState {
     dropped = List.copyOf(dropped);
     if (size < 0) {
       throw new InvalidRecordException("trail " + name.trail() + ": size " + size + " below 0");
     }
-    if (sha256.isPresent() && !sha256.get().matches("[0-9a-f]{64}")) {
+    checkDigest(name, "sha256", sha256);
+    checkDigest(name, "previousSha256", previousSha256);
+    if (previous.isPresent() && !TrailId.isTrail(previous.get())) {
       throw new InvalidRecordException(
           "trail "
               + name.trail()
-              + ": sha256 "
-              + TrailId.quoted(sha256.get())
+              + ": previous "
+              + TrailId.quoted(previous.get())
+              + " is no trail id");
+    }
+  }
+
+  private static void checkDigest(FinalName name, String what, Optional<String> digest) {
+    if (digest.isPresent() && !digest.get().matches("[0-9a-f]{64}")) {
+      throw new InvalidRecordException(
+          "trail "
+              + name.trail()
+              + ": "
+              + what
+              + " "
+              + TrailId.quoted(digest.get())
               + " is not 64 lower-case hex digits");
     }
   }
@@ -64,7 +83,9 @@ record FinalState(
             state.getSize(),
             state.getSha256(),
             state.getCause(),
-            dropped(state)));
+            dropped(state),
+            state.getPrevious(),
+            state.getPreviousSha256()));
   }
 
   /** The ranges a message says will never be sent. */

@@ -9,6 +9,7 @@ package auditbus.sinks.trail;
  * @param bufferBytes size of one write buffer
  * @param buffers most write buffers
  * @param maxRanges most separate ranges of one trail
+ * @param links most links {@code audit.log}, {@code audit.log.1}, ... in a source's directory
  * @param verifyBytes most bytes read back to verify trails during one call of the worker
  */
 record Limits(
@@ -17,6 +18,7 @@ record Limits(
     int bufferBytes,
     int buffers,
     int maxRanges,
+    int links,
     long verifyBytes) {
   /** The largest trail taken where nothing else is configured: 64 GiB. */
   static final long DEFAULT_TRAIL_BYTES = 64L << 30;
@@ -24,7 +26,10 @@ record Limits(
   /** Open files where nothing else is configured. */
   static final int DEFAULT_OPEN_FILES = 256;
 
-  static Limits of(long maxTrailBytes, int openFiles) {
-    return new Limits(maxTrailBytes, openFiles, 256 << 10, 64, 1 << 16, 256L << 20);
+  /** Links where nothing else is configured: auditd's largest num_logs. */
+  static final int DEFAULT_LINKS = 999;
+
+  static Limits of(long maxTrailBytes, int openFiles, int links) {
+    return new Limits(maxTrailBytes, openFiles, 256 << 10, 64, 1 << 16, links, 256L << 20);
   }
 }

@@ -24,6 +24,9 @@ final class SinkCounters {
   final AtomicLong bytesVerified = new AtomicLong();
   final AtomicLong trailsUnverified = new AtomicLong();
   final AtomicLong trailsQuarantined = new AtomicLong();
+  final AtomicLong trailsExpired = new AtomicLong();
+  final AtomicLong bytesExpired = new AtomicLong();
+  final AtomicLong chainBreaks = new AtomicLong();
   final AtomicLong trailsOpen = new AtomicLong();
   final AtomicLong trailsEndedIncomplete = new AtomicLong();
 
@@ -39,6 +42,9 @@ final class SinkCounters {
     add(all, "bytes-verified", "Bytes of verified trails.", bytesVerified);
     add(all, "trails-unverified", "Trails finished whose digest is unknown.", trailsUnverified);
     add(all, "trails-quarantined", "Trails that contradict their agent.", trailsQuarantined);
+    add(all, "trails-expired", "Verified trails removed as configured.", trailsExpired);
+    add(all, "bytes-expired", "Bytes of these.", bytesExpired);
+    add(all, "chain-breaks", "Trails that name another predecessor than ours.", chainBreaks);
     add(all, "trails-open", "Unfinished trails the task holds in memory.", trailsOpen);
     add(
         all,

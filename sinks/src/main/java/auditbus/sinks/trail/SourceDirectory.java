@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.sinks.trail;
 
+import auditbus.schemas.Format;
+import auditbus.sinks.manifest.Manifest;
+import auditbus.sinks.manifest.ManifestEntry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -10,9 +13,13 @@ import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -38,13 +45,17 @@ final class SourceDirectory implements AutoCloseable {
 
   private final Path path;
   private final FileChannel lock;
-  private final Map<String, String> finished;
+  private final Manifest manifest;
+  private final AuditLogLinks links;
+  private final Map<String, String> finished = new HashMap<>();
+  private Kept kept = new Kept();
   private boolean dirty;
 
-  private SourceDirectory(Path path, FileChannel lock, Map<String, String> finished) {
+  private SourceDirectory(Path path, FileChannel lock, Manifest manifest, int maxLinks) {
     this.path = path;
     this.lock = lock;
-    this.finished = finished;
+    this.manifest = manifest;
+    this.links = new AuditLogLinks(path, maxLinks);
   }
 
   /**
@@ -52,10 +63,12 @@ final class SourceDirectory implements AutoCloseable {
    *
    * @param root the collection's root, as a real path
    * @param owner who we are, for whoever finds the lock held
+   * @param maxLinks most links {@code audit.log...}
    * @throws TrailLockedException if another task holds it
    * @throws IOException also if a part of the way below the root is a symbolic link
    */
-  static SourceDirectory open(Path root, TrailId id, String owner) throws IOException {
+  static SourceDirectory open(Path root, SourceId id, String owner, int maxLinks)
+      throws IOException {
     Path host = root.resolve(id.host());
     Path path = host.resolve(id.source());
     makeDirectory(root, host);
@@ -71,7 +84,11 @@ final class SourceDirectory implements AutoCloseable {
     FileChannel lock = null;
     try {
       lock = lock(path, owner);
-      return new SourceDirectory(path, lock, finished(path));
+      Manifest.Contents contents = Manifest.read(path);
+      Manifest manifest = Manifest.open(path, id.host(), id.source(), contents);
+      SourceDirectory directory = new SourceDirectory(path, lock, manifest, maxLinks);
+      directory.recover(contents);
+      return directory;
     } catch (IOException | RuntimeException e) {
       if (lock != null) {
         lock.close();
@@ -127,20 +144,91 @@ final class SourceDirectory implements AutoCloseable {
     }
   }
 
-  private static Map<String, String> finished(Path path) throws IOException {
-    Map<String, String> finished = new HashMap<>();
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(path)) {
-      for (Path file : files) {
-        FinalName.ofFile(file.getFileName().toString())
-            .ifPresent(name -> finished.put(name.trail(), file.getFileName().toString()));
+  // What is finished here: what the manifest says and the directory has. Work that a crash left
+  // half
+  // done is done first: the manifest tells of it before it happens.
+  private void recover(Manifest.Contents contents) throws IOException {
+    if (!contents.faults().isEmpty()) {
+      LOG.error(
+          "{}: {} ('auditbus verify' shows all). What is collected now is recorded below it",
+          path.resolve(Manifest.NAME),
+          contents.faults().getFirst());
+    }
+    kept = Kept.of(contents.entries());
+    for (ManifestEntry entry : contents.entries()) {
+      if (entry instanceof ManifestEntry.Expired && kept.get(entry.trail()).isEmpty()) {
+        finished.put(entry.trail(), entry.name());
+        removeExpired(entry.name());
       }
     }
-    clean(path, finished);
-    return finished;
+    List<String> missing = new ArrayList<>();
+    for (ManifestEntry.Finished entry : kept.all()) {
+      if (isThere(entry.name()) || takesItsName(entry)) {
+        finished.put(entry.trail(), entry.name());
+        link(entry);
+      } else {
+        missing.add(entry.name());
+      }
+    }
+    if (!missing.isEmpty()) {
+      LOG.error(
+          "{}: {} finished trails are missing, first {}: restore them, or reset the connector's"
+              + " offsets to collect them again",
+          path,
+          missing.size(),
+          missing.getFirst());
+    }
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(path)) {
+      for (Path file : files) {
+        recover(file.getFileName().toString());
+      }
+    }
+    clean();
+  }
+
+  private void recover(String fileName) throws IOException {
+    Optional<FinalName> name = FinalName.ofFile(fileName);
+    if (name.isPresent()) {
+      if (finished.putIfAbsent(name.get().trail(), fileName) == null) {
+        LOG.error(
+            "{}: is not in {}: it was put there or the manifest was cut; its trail counts as"
+                + " finished",
+            path.resolve(fileName),
+            Manifest.NAME);
+      }
+    } else if (fileName.endsWith(FinalName.NOT_TERMINATED)) {
+      String trail = fileName.substring(0, fileName.length() - FinalName.NOT_TERMINATED.length());
+      if (TrailId.isTrail(trail)) {
+        try {
+          CoverageFile.read(path, trail).ifPresent(state -> unfinished(trail, state.format()));
+        } catch (CoverageFile.DamagedException e) {
+          LOG.debug("told when the trail is loaded", e);
+        }
+      }
+    }
+  }
+
+  // A crash between the manifest's entry and the rename: all bytes are there and proven.
+  private boolean takesItsName(ManifestEntry.Finished entry) throws IOException {
+    for (String before : List.of(FinalName.NOT_TERMINATED, FinalName.QUARANTINED)) {
+      Path from = path.resolve(entry.trail() + before);
+      if (Files.isRegularFile(from, LinkOption.NOFOLLOW_LINKS)
+          && Files.size(from) == entry.size()) {
+        Files.move(from, path.resolve(entry.name()), StandardCopyOption.ATOMIC_MOVE);
+        entriesChanged();
+        LOG.info("{}: finished after a stop on the way", path.resolve(entry.name()));
+        return true;
+      }
+    }
+    return false;
+  }
+
+  private boolean isThere(String name) {
+    return Files.exists(path.resolve(name), LinkOption.NOFOLLOW_LINKS);
   }
 
   // What a crash left of our own: half-written small files, sidecars of trails just finished.
-  private static void clean(Path path, Map<String, String> finished) throws IOException {
+  private void clean() throws IOException {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(path, ".*.{tmp,coverage}")) {
       for (Path file : files) {
         String name = file.getFileName().toString();
@@ -165,9 +253,93 @@ final class SourceDirectory implements AutoCloseable {
     return Optional.ofNullable(finished.get(trail));
   }
 
-  /** Remembers that a trail is finished, so that nothing opens it again. */
-  void finish(String trail, String name) {
-    finished.put(trail, name);
+  /** What the manifest says of a finished trail that was not expired. */
+  Optional<ManifestEntry.Finished> kept(String trail) {
+    return kept.get(trail);
+  }
+
+  /**
+   * Records that a trail is about to get its final name. Durable when this returns; again for the
+   * same file it does nothing.
+   */
+  void record(ManifestEntry.Finished entry) throws IOException {
+    if (kept.get(entry.trail()).filter(entry::tellsTheSameAs).isEmpty()) {
+      manifest.append(List.of(entry));
+      kept.add(entry);
+    }
+  }
+
+  /** Remembers that a recorded trail has its name, so that nothing opens it again. */
+  void finish(ManifestEntry.Finished entry) {
+    finished.put(entry.trail(), entry.name());
+    link(entry);
+  }
+
+  private void link(ManifestEntry.Finished entry) {
+    if (entry.format() == Format.LINUX && entry.proof() != ManifestEntry.Proof.QUARANTINED) {
+      links.put(entry.trail(), entry.name());
+    } else {
+      links.remove(entry.trail());
+    }
+  }
+
+  /** Remembers that a trail is being collected, and what its records are. */
+  void unfinished(String trail, Format format) {
+    if (format == Format.LINUX) {
+      links.put(trail, trail + FinalName.NOT_TERMINATED);
+    }
+  }
+
+  /** Remembers that an unfinished trail is contradicted by something. */
+  void contradicted(String trail) {
+    links.remove(trail);
+  }
+
+  /** Says that an unfinished trail's file was made: {@link #sync} has something to do. */
+  void appeared() {
+    entriesChanged();
+    links.changed();
+  }
+
+  /** Makes the links {@code audit.log...} fit what is here. */
+  void refreshLinks() {
+    links.refresh();
+  }
+
+  /** Removes verified trails the rule says are to go, at most 256, each recorded before. */
+  void expire(ExpireAfter rule, Instant now, SinkCounters counters) throws IOException {
+    List<ManifestEntry.Finished> due = kept.toExpire(rule, now);
+    if (due.isEmpty()) {
+      return;
+    }
+    manifest.append(
+        due.stream()
+            .map(entry -> new ManifestEntry.Expired(entry.name(), rule.text(), now))
+            .toList());
+    for (ManifestEntry.Finished entry : due) {
+      kept.remove(entry.trail());
+      links.remove(entry.trail());
+      counters.trailsExpired.incrementAndGet();
+      counters.bytesExpired.addAndGet(entry.size());
+    }
+    for (ManifestEntry.Finished entry : due) {
+      removeExpired(entry.name());
+    }
+    links.refresh();
+    sync();
+    LOG.info(
+        "{}: {} trails expired ({}), {} to {}",
+        path,
+        due.size(),
+        rule.text(),
+        due.getFirst().name(),
+        due.getLast().name());
+  }
+
+  private void removeExpired(String name) throws IOException {
+    if (Files.deleteIfExists(path.resolve(name))) {
+      entriesChanged();
+    }
   }
 
   /** Says that entries changed: {@link #sync} has something to do. */

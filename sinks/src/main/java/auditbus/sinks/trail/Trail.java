@@ -2,6 +2,9 @@
 package auditbus.sinks.trail;
 
 import auditbus.schemas.Coverage;
+import auditbus.schemas.Format;
+import auditbus.sinks.manifest.Digest;
+import auditbus.sinks.manifest.ManifestEntry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -13,6 +16,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
@@ -51,6 +55,7 @@ final class Trail {
   private final BitSet partitions = new BitSet();
   private final Coverage coverage = new Coverage();
   private final Coverage lost = new Coverage();
+  private Format format = Format.UNKNOWN;
   private Optional<FinalState> end = Optional.empty();
   private Optional<String> quarantined = Optional.empty();
   // True where the file was there before we knew what of it to trust: see prove().
@@ -111,6 +116,7 @@ final class Trail {
     }
     if (sidecar.isPresent()) {
       CoverageFile known = sidecar.get();
+      trail.format = known.format();
       known.covered().forEach(span -> trail.coverage.add(span.position(), span.end()));
       known.lost().forEach(span -> trail.lost.add(span.position(), span.end()));
       trail.end = known.finalState();
@@ -128,6 +134,17 @@ final class Trail {
     }
     trail.look();
     return trail;
+  }
+
+  /** Says what the trail's records are; what is known does not change. */
+  void know(Format told) {
+    if (format == Format.UNKNOWN && told != Format.UNKNOWN) {
+      format = told;
+      stateDirty = true;
+      if (quarantined.isEmpty()) {
+        directory.unfinished(id.trail(), format);
+      }
+    }
   }
 
   TrailId id() {
@@ -375,7 +392,12 @@ final class Trail {
   private void saveState() throws IOException {
     CoverageFile state =
         new CoverageFile(
-            id.trail(), Span.of(coverage.covered()), Span.of(lost.covered()), end, quarantined);
+            id.trail(),
+            format,
+            Span.of(coverage.covered()),
+            Span.of(lost.covered()),
+            end,
+            quarantined);
     DurableFile.replace(CoverageFile.path(directory.path(), id.trail()), state.encode());
     directory.entriesChanged();
     stateDirty = false;
@@ -389,47 +411,32 @@ final class Trail {
   long advance(long maxBytes, Instant now) throws IOException {
     FinalState state = end.orElseThrow();
     flush();
-    FileChannel file = channel();
     if (quarantined.isPresent()) {
       moveToQuarantine();
-      if (isCovered(state)) {
-        finishQuarantined(state, quarantined.get(), now);
-      } else {
-        unproven = false;
-        look();
-      }
+    }
+    boolean provable = quarantined.isEmpty() && state.sha256().isPresent();
+    if (!provable && !isCovered(state)) {
+      unproven = false;
+      look();
       return 0;
     }
-    if (state.sha256().isEmpty()) {
-      if (isCovered(state)) {
-        finishUnverified(state);
-      } else {
-        unproven = false;
-        look();
-      }
-      return 0;
-    }
-    if (file.size() != state.size()) {
-      mismatch(state, "its size differs: wanted " + state.size() + ", found " + file.size(), now);
+    FileChannel file = channel();
+    if (provable && !isCovered(state) && file.size() != state.size()) {
+      unproven = false;
+      look();
       return 0;
     }
     if (digest == null) {
       digest = new Digest();
     }
     long read = digest.read(file, scratch, maxBytes);
-    if (digest.position() >= state.size()) {
-      String found = digest.hex();
-      digest = null;
-      if (found.equals(state.sha256().get())) {
-        finishVerified(state);
-      } else {
-        mismatch(
-            state, "its SHA-256 differs: wanted " + state.sha256().get() + ", found " + found, now);
-      }
-    } else if (read == 0) {
-      digest = null;
-      throw new IOException(path() + " was shortened while it was verified");
+    if (read == maxBytes) {
+      return read;
     }
+    long size = digest.position();
+    String found = digest.hex();
+    digest = null;
+    finish(state, size, found, now);
     return read;
   }
 
@@ -437,24 +444,35 @@ final class Trail {
     return directory.finishedAs(id.trail()).isPresent();
   }
 
-  private void mismatch(FinalState state, String how, Instant now) throws IOException {
-    if (!isCovered(state)) {
+  private void finish(FinalState state, long size, String found, Instant now) throws IOException {
+    if (quarantined.isPresent()) {
+      finishQuarantined(state, quarantined.get(), size, found, now);
+    } else if (state.sha256().isEmpty()) {
+      finishUnverified(state, size, found, now);
+    } else if (size == state.size() && found.equals(state.sha256().get())) {
+      finishVerified(state, found, now);
+    } else if (!isCovered(state)) {
       // The file was not proven by its digest after all: the missing bytes have to come.
       unproven = false;
       look();
-      return;
+    } else if (size != state.size()) {
+      String how = "its size differs: wanted " + state.size() + ", found " + size;
+      finishQuarantined(state, how, size, found, now);
+    } else {
+      String how = "its SHA-256 differs: wanted " + state.sha256().get() + ", found " + found;
+      finishQuarantined(state, how, size, found, now);
     }
-    finishQuarantined(state, how, now);
   }
 
-  private void finishVerified(FinalState state) throws IOException {
-    finish(state.name().name());
+  private void finishVerified(FinalState state, String found, Instant now) throws IOException {
+    finish(state, state.name().name(), ManifestEntry.Proof.VERIFIED, state.size(), found, now);
     counters.trailsVerified.incrementAndGet();
     counters.bytesVerified.addAndGet(state.size());
     LOG.info("Trail {} verified: {}, {} bytes", id, state.name().name(), state.size());
   }
 
-  private void finishUnverified(FinalState state) throws IOException {
+  private void finishUnverified(FinalState state, long size, String found, Instant now)
+      throws IOException {
     String name = state.name().name();
     StringBuilder marker = new StringBuilder();
     marker.append("The agent knows no SHA-256 of this trail; only its coverage was checked.\n");
@@ -476,7 +494,7 @@ final class Trail {
         directory.file(name + FinalName.UNVERIFIED),
         marker.toString().getBytes(StandardCharsets.UTF_8));
     directory.entriesChanged();
-    finish(name);
+    finish(state, name, ManifestEntry.Proof.UNVERIFIED, size, found, now);
     counters.trailsUnverified.incrementAndGet();
     LOG.warn(
         "Trail {} finished unverified: {}, {} bytes, cause: {}",
@@ -486,12 +504,13 @@ final class Trail {
         state.cause().orElse("not given"));
   }
 
-  private void finishQuarantined(FinalState state, String reason, Instant now) throws IOException {
+  private void finishQuarantined(
+      FinalState state, String reason, long size, String found, Instant now) throws IOException {
     String name = state.name().name();
     DurableFile.replace(
         directory.file(name + FinalName.REASON), Quarantine.reason(id, reason, now));
     directory.entriesChanged();
-    finish(name + FinalName.QUARANTINED);
+    finish(state, name + FinalName.QUARANTINED, ManifestEntry.Proof.QUARANTINED, size, found, now);
     Files.deleteIfExists(directory.file(id.trail() + FinalName.REASON));
     if (quarantined.isEmpty()) {
       counters.trailsQuarantined.incrementAndGet();
@@ -503,7 +522,15 @@ final class Trail {
     }
   }
 
-  private void finish(String name) throws IOException {
+  // The bytes, then the manifest's line, then the name: each is durable before the next.
+  private void finish(
+      FinalState state,
+      String name,
+      ManifestEntry.Proof proof,
+      long size,
+      String found,
+      Instant now)
+      throws IOException {
     Path from = path();
     Path to = directory.file(name);
     FileChannel file = channel();
@@ -518,18 +545,46 @@ final class Trail {
       throw new SyncFailedException("fsync of " + from + " failed: " + e, e);
     }
     bytesDirty = false;
+    ManifestEntry.Finished entry =
+        new ManifestEntry.Finished(
+            name,
+            proof,
+            format,
+            size,
+            found,
+            state.previous(),
+            state.previousSha256(),
+            now.truncatedTo(ChronoUnit.MILLIS));
+    directory.record(entry);
     Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
     // From here on the trail is finished: a failure below leaves a sidecar nobody needs.
-    directory.finish(id.trail(), name);
+    directory.finish(entry);
     directory.entriesChanged();
     stateDirty = false;
     closeFile();
     directory.sync();
+    checkPredecessor(state);
     try {
       Files.deleteIfExists(CoverageFile.path(directory.path(), id.trail()));
     } catch (IOException e) {
       LOG.warn(
           "Trail {} is finished; its sidecar stays until the next start: {}", id, e.toString());
+    }
+  }
+
+  private void checkPredecessor(FinalState state) {
+    Optional<ManifestEntry.Finished> before = state.previous().flatMap(directory::kept);
+    if (before.isPresent()
+        && before.get().proof() == ManifestEntry.Proof.VERIFIED
+        && state.previousSha256().isPresent()
+        && !state.previousSha256().get().equals(before.get().sha256())) {
+      counters.chainBreaks.incrementAndGet();
+      LOG.error(
+          "Trail {} follows {} with SHA-256 {}, says its agent; the one collected has {}",
+          id,
+          before.get().name(),
+          state.previousSha256().get(),
+          before.get().sha256());
     }
   }
 
@@ -544,6 +599,7 @@ final class Trail {
     DurableFile.replace(
         directory.file(id.trail() + FinalName.REASON), Quarantine.reason(id, reason, now));
     quarantined = Optional.of(reason);
+    directory.contradicted(id.trail());
     stateDirty = true;
     sync();
     moveToQuarantine();
@@ -587,7 +643,7 @@ final class Trail {
                   LinkOption.NOFOLLOW_LINKS),
               PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----")));
       if (isNew) {
-        directory.entriesChanged();
+        directory.appeared();
       }
       return channel;
     } finally {

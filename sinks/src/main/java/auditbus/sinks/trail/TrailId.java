@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.sinks.trail;
 
+import java.util.Comparator;
+
 /**
  * Which trail: the names a path is made of, so they are checked as what they are, untrusted input.
  *
@@ -15,6 +17,11 @@ package auditbus.sinks.trail;
  */
 record TrailId(String host, String source, String trail) {
   static final int START_DIGITS = 14;
+
+  /** Trails' ids by start, then by incarnation. */
+  static final Comparator<String> OLDEST_FIRST =
+      Comparator.comparing((String trail) -> trail.substring(0, START_DIGITS))
+          .thenComparingInt(TrailId::incarnation);
 
   TrailId {
     checkName("host", host, 253, "_");
@@ -62,6 +69,10 @@ record TrailId(String host, String source, String trail) {
             && length >= START_DIGITS + 2
             && length <= START_DIGITS + 7
             && digits(text, START_DIGITS + 1, length));
+  }
+
+  private static int incarnation(String trail) {
+    return trail.length() == START_DIGITS ? 1 : Integer.parseInt(trail.substring(START_DIGITS + 1));
   }
 
   static boolean digits(String text, int from, int to) {

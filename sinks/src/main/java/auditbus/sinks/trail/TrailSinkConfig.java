@@ -12,6 +12,7 @@ import java.nio.file.attribute.PosixFileAttributeView;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.UUID;
@@ -35,6 +36,8 @@ final class TrailSinkConfig extends AbstractConfig {
   static final String TRAILS_TOPIC = "trails.topic";
   static final String TRAIL_MAX_BYTES = "trail.max.bytes";
   static final String OPEN_FILES_MAX = "open.files.max";
+  static final String EXPIRE_AFTER = "expire.after";
+  static final String LINKS_MAX = "links.max";
   static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
 
   static final ConfigDef TABLE =
@@ -87,6 +90,26 @@ final class TrailSinkConfig extends AbstractConfig {
                   + " opened again when needed. A task needs up to three times as many descriptors:"
                   + " sources are locked too.")
           .define(
+              EXPIRE_AFTER,
+              ConfigDef.Type.STRING,
+              null,
+              ConfigDef.LambdaValidator.with(
+                  TrailSinkConfig::checkExpireAfter, () -> "60d, 10G, 60d AND 10G, 60d OR 10G"),
+              Importance.MEDIUM,
+              "When a verified trail is removed, as expire-after of audit_control(5): so long after"
+                  + " it was finished here (60d; s, h, d, y), while the finished trails of its"
+                  + " source need more than so much (10G; B, K, M, G), or both joined by AND or OR."
+                  + " Oldest first; what is removed is recorded in MANIFEST. Unset: never. Trails"
+                  + " that are open, unverified or quarantined are never removed.")
+          .define(
+              LINKS_MAX,
+              ConfigDef.Type.INT,
+              Limits.DEFAULT_LINKS,
+              ConfigDef.Range.between(0, 99_999),
+              Importance.LOW,
+              "Most links audit.log, audit.log.1, ... onto the text trails of a source, newest"
+                  + " first, so that 'ausearch -if' and 'aureport -if' read its directory; 0: none.")
+          .define(
               RETRY_BACKOFF_MS,
               ConfigDef.Type.LONG,
               2000L,
@@ -109,6 +132,18 @@ final class TrailSinkConfig extends AbstractConfig {
     }
   }
 
+  private static void checkExpireAfter(String name, Object value) {
+    if (value != null) {
+      ExpireAfter.parse(name, (String) value);
+    }
+  }
+
+  /** When verified trails are removed; empty for never. */
+  Optional<ExpireAfter> expireAfter() {
+    return Optional.ofNullable(getString(EXPIRE_AFTER))
+        .map(rule -> ExpireAfter.parse(EXPIRE_AFTER, rule));
+  }
+
   String eventsTopic() {
     return getString(EVENTS_TOPIC);
   }
@@ -122,7 +157,7 @@ final class TrailSinkConfig extends AbstractConfig {
   }
 
   Limits limits() {
-    return Limits.of(getLong(TRAIL_MAX_BYTES), getInt(OPEN_FILES_MAX));
+    return Limits.of(getLong(TRAIL_MAX_BYTES), getInt(OPEN_FILES_MAX), getInt(LINKS_MAX));
   }
 
   /**

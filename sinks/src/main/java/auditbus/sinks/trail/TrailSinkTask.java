@@ -101,7 +101,9 @@ public final class TrailSinkTask extends SinkTask {
       values.configure(checked.originals(), false);
       config = Optional.of(checked);
       deserializer = Optional.of(values);
-      store = Optional.of(new TrailStore(root, name, checked.limits(), counters, clock));
+      store =
+          Optional.of(
+              new TrailStore(root, name, checked.limits(), checked.expireAfter(), counters, clock));
     } catch (ConfigException e) {
       throw new ConnectException(e.getMessage(), e);
     }
@@ -280,7 +282,12 @@ public final class TrailSinkTask extends SinkTask {
       trails.checkPosition(idOf(record, eventId), record.getPosition(), record.getLength());
     }
     for (AuditRecord record : records) {
-      trails.write(partition, idOf(record, eventId), record.getPosition(), record.getRaw());
+      trails.write(
+          partition,
+          idOf(record, eventId),
+          event.getFormat(),
+          record.getPosition(),
+          record.getRaw());
     }
   }
 
@@ -297,10 +304,10 @@ public final class TrailSinkTask extends SinkTask {
     Optional<FinalState> end = FinalState.of(state);
     List<Span> lost = FinalState.dropped(state);
     if (!lost.isEmpty()) {
-      trails.lose(partition, trailId, lost);
+      trails.lose(partition, trailId, state.getFormat(), lost);
     }
     if (end.isPresent()) {
-      trails.end(partition, trailId, end.get());
+      trails.end(partition, trailId, state.getFormat(), end.get());
     }
   }
 
@@ -362,6 +369,7 @@ public final class TrailSinkTask extends SinkTask {
     }
     Map<TopicPartition, OffsetAndMetadata> durable = new HashMap<>(currentOffsets);
     durable.keySet().removeIf(partition -> held.get(partition.partition()));
+    store.orElseThrow().expire();
     return durable;
   }
 

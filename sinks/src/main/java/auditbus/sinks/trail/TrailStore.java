@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.sinks.trail;
 
+import auditbus.schemas.Format;
+import auditbus.sinks.manifest.Digest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -13,6 +15,7 @@ import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -33,6 +36,7 @@ final class TrailStore implements AutoCloseable {
   private final Path root;
   private final String owner;
   private final Limits limits;
+  private final Optional<Expiry> expiry;
   private final SinkCounters counters;
   private final InstantSource clock;
   private final OpenFiles files;
@@ -43,21 +47,27 @@ final class TrailStore implements AutoCloseable {
   private final Map<TrailId, Trail> trails = new HashMap<>();
   private final Set<Trail> whole = new LinkedHashSet<>();
 
-  private record SourceId(String host, String source) {}
-
   /**
    * Does no I/O.
    *
    * @param root the collection's root, as a real path
    * @param owner who we are, for whoever finds a source locked
+   * @param expireAfter when verified trails are removed; empty for never
    */
-  TrailStore(Path root, String owner, Limits limits, SinkCounters counters, InstantSource clock) {
+  TrailStore(
+      Path root,
+      String owner,
+      Limits limits,
+      Optional<ExpireAfter> expireAfter,
+      SinkCounters counters,
+      InstantSource clock) {
     this.root = root;
     this.owner = owner;
     this.limits = limits;
     this.counters = counters;
     this.clock = clock;
     this.files = new OpenFiles(limits.openFiles());
+    this.expiry = expireAfter.map(rule -> new Expiry(rule, root, owner, counters));
     this.buffers = new WriteBuffers(limits.buffers(), limits.bufferBytes());
   }
 
@@ -67,7 +77,8 @@ final class TrailStore implements AutoCloseable {
    * @throws InvalidRecordException if the position is beyond the limit
    * @throws IOException if the disk refused; nothing is lost, call again
    */
-  void write(int partition, TrailId id, long position, ByteBuffer raw) throws IOException {
+  void write(int partition, TrailId id, Format format, long position, ByteBuffer raw)
+      throws IOException {
     checkPosition(id, position, raw.remaining());
     Trail trail = trails.get(id);
     if (trail == null) {
@@ -79,6 +90,7 @@ final class TrailStore implements AutoCloseable {
       trail = load(id, directory);
     }
     trail.partitions().set(partition);
+    trail.know(format);
     trail.write(position, raw, clock.instant());
     noteWhole(trail);
   }
@@ -101,16 +113,17 @@ final class TrailStore implements AutoCloseable {
   }
 
   /** Takes ranges that will never come. */
-  void lose(int partition, TrailId id, List<Span> spans) throws IOException {
+  void lose(int partition, TrailId id, Format format, List<Span> spans) throws IOException {
     Trail trail = unfinished(partition, id);
     if (trail != null) {
+      trail.know(format);
       trail.lose(spans);
       noteWhole(trail);
     }
   }
 
   /** Takes a trail's final state. */
-  void end(int partition, TrailId id, FinalState state) throws IOException {
+  void end(int partition, TrailId id, Format format, FinalState state) throws IOException {
     if (state.size() > limits.maxTrailBytes()) {
       throw new InvalidRecordException(
           "trail "
@@ -124,6 +137,7 @@ final class TrailStore implements AutoCloseable {
     }
     Trail trail = unfinished(partition, id);
     if (trail != null) {
+      trail.know(format);
       trail.end(state);
       noteWhole(trail);
     }
@@ -149,11 +163,11 @@ final class TrailStore implements AutoCloseable {
   }
 
   private SourceDirectory source(TrailId id) throws IOException {
-    SourceId key = new SourceId(id.host(), id.source());
+    SourceId key = SourceId.of(id);
     SourceDirectory directory = sources.get(key);
     if (directory == null) {
       makeRoom();
-      directory = SourceDirectory.open(root, id, owner);
+      directory = SourceDirectory.open(root, key, owner, limits.links());
       sources.put(key, directory);
       LOG.debug("{} holds {}", owner, directory.path());
     }
@@ -227,9 +241,15 @@ final class TrailStore implements AutoCloseable {
           directory::sync);
     }
     whole.forEach(trail -> held.or(trail.partitions()));
+    sources.values().forEach(SourceDirectory::refreshLinks);
     countIncomplete();
     forgetIdle();
     return held;
+  }
+
+  /** Removes a few of the trails that are to go; what cannot be removed now goes later. */
+  void expire() {
+    expiry.ifPresent(due -> due.step(sources, limits.links(), clock.instant()));
   }
 
   private interface Step {

@@ -4,6 +4,7 @@ package auditbus.sinks.trail;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import auditbus.schemas.Format;
 import auditbus.schemas.TrailStatus;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -19,6 +20,7 @@ class CoverageFileTest {
   private static final CoverageFile WHOLE =
       new CoverageFile(
           TRAIL,
+          Format.BSM,
           List.of(new Span(0, 4096), new Span(8192, 808)),
           List.of(new Span(4096, 10)),
           Optional.of(
@@ -28,7 +30,9 @@ class CoverageFileTest {
                   9000,
                   Optional.of("ab".repeat(32)),
                   Optional.of("torn 50% \n of ünïcode\0"),
-                  List.of(new Span(4096, 10)))),
+                  List.of(new Span(4096, 10)),
+                  Optional.of("20261120103000"),
+                  Optional.of("cd".repeat(32)))),
           Optional.of("line\nbreak"));
 
   @TempDir Path directory;
@@ -45,7 +49,8 @@ class CoverageFileTest {
   @Test
   void sidecar_withNothingInItReadsBack() throws Exception {
     CoverageFile empty =
-        new CoverageFile(TRAIL, List.of(), List.of(), Optional.empty(), Optional.empty());
+        new CoverageFile(
+            TRAIL, Format.UNKNOWN, List.of(), List.of(), Optional.empty(), Optional.empty());
     assertThat(CoverageFile.decode(empty.encode(), TRAIL, directory)).isEqualTo(empty);
   }
 

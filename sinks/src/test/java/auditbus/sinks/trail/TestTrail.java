@@ -111,6 +111,14 @@ record TestTrail(String host, String source, String trail, byte[] bytes) {
     return state(TrailStatus.TERMINATED, name()).setSha256(sha256()).build();
   }
 
+  TrailState terminatedAfter(TestTrail previous) {
+    return state(TrailStatus.TERMINATED, name())
+        .setSha256(sha256())
+        .setPrevious(previous.trail())
+        .setPreviousSha256(previous.sha256())
+        .build();
+  }
+
   TrailState terminatedWithoutDigest(String cause, Range... dropped) {
     return state(TrailStatus.TERMINATED, name())
         .setCause(cause)

@@ -35,6 +35,7 @@ final class TestWorker implements SinkTaskContext {
   final Map<TopicPartition, Long> positions = new HashMap<>();
   final List<String> refused = new ArrayList<>();
   final Map<String, String> settings = new HashMap<>();
+  InstantSource clock = InstantSource.system();
   TrailSinkTask task;
   long timeout = -1;
 
@@ -46,7 +47,7 @@ final class TestWorker implements SinkTaskContext {
   }
 
   void start(int partitions) {
-    task = new TrailSinkTask(SingleObject::new, InstantSource.system());
+    task = new TrailSinkTask(SingleObject::new, clock);
     task.initialize(this);
     task.start(settings);
     positions.clear();

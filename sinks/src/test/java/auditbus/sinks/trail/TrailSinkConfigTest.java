@@ -29,6 +29,8 @@ class TrailSinkConfigTest {
   @Test
   void config_defaultsAreThese() {
     Map<String, Object> defaults = new HashMap<>(TrailSinkConfig.TABLE.defaultValues());
+    assertThat(defaults).containsEntry("expire.after", null);
+    defaults.remove("expire.after");
     assertThat(defaults)
         .containsExactlyInAnyOrderEntriesOf(
             Map.of(
@@ -40,9 +42,11 @@ class TrailSinkConfigTest {
                 68_719_476_736L,
                 "open.files.max",
                 256,
+                "links.max",
+                999,
                 "retry.backoff.ms",
                 2000L));
-    assertThat(Limits.of(1, 2)).isEqualTo(new Limits(1, 2, 262_144, 64, 65_536, 268_435_456));
+    assertThat(Limits.of(1, 2, 3)).isEqualTo(new Limits(1, 2, 262_144, 64, 65_536, 3, 268_435_456));
   }
 
   @Test
@@ -92,6 +96,8 @@ class TrailSinkConfigTest {
     assertThat(errors(with("trails.topic", "audit.events"))).hasSize(1);
     assertThat(errors(with("trail.max.bytes", "0"))).hasSize(1);
     assertThat(errors(with("open.files.max", "0"))).hasSize(1);
+    assertThat(errors(with("links.max", "-1"))).hasSize(1);
+    assertThat(errors(with("expire.after", "60"))).singleElement().asString().contains("60d");
     assertThat(errors(with("schema.registry.url", ""))).hasSize(1);
   }
 

@@ -7,6 +7,7 @@ import auditbus.schemas.AuditEvent;
 import auditbus.schemas.Topics;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -205,8 +206,8 @@ class TrailSinkSimulationTest {
     try (var files = Files.walk(root)) {
       assertThat(
               files
-                  .filter(Files::isRegularFile)
-                  .filter(path -> !path.getFileName().toString().equals(".lock")))
+                  .filter(path -> Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS))
+                  .filter(path -> !path.endsWith(".lock") && !path.endsWith("MANIFEST")))
           .as("seed %d: nothing but the trails is left", seed)
           .hasSize(trails.size());
     }

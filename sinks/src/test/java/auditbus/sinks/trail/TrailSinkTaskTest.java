@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import auditbus.schemas.AuditEvent;
+import auditbus.schemas.Format;
 import auditbus.schemas.Range;
 import auditbus.schemas.Topics;
 import auditbus.schemas.TrailStatus;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.errors.ConnectException;
@@ -51,13 +53,12 @@ class TrailSinkTaskTest {
     worker.send(trail.opened());
     trail.events(new Random(2), 900).forEach(worker::send);
     worker.commit();
-    assertThat(names())
-        .containsExactly("." + START + ".coverage", ".lock", START + ".not_terminated");
+    assertThat(names()).containsExactly("." + START + ".coverage", START + ".not_terminated");
     worker.send(trail.terminated());
 
     Path file = directory.resolve(trail.name());
     assertThat(file).hasBinaryContent(trail.bytes());
-    assertThat(names()).containsExactly(".lock", trail.name());
+    assertThat(names()).containsExactly(trail.name());
     assertThat(mode(file)).isEqualTo("r--r-----");
     assertThat(mode(directory)).isEqualTo("rwxr-x---");
     assertThat(mode(directory.getParent())).isEqualTo("rwxr-x---");
@@ -72,7 +73,7 @@ class TrailSinkTaskTest {
     assertThat(worker.positions.get(new TopicPartition("audit.trails", 0))).isEqualTo(1);
     trail.events(new Random(3), 900).reversed().forEach(worker::send);
     assertThat(directory.resolve(trail.name())).hasBinaryContent(trail.bytes());
-    assertThat(names()).containsExactly(".lock", trail.name());
+    assertThat(names()).containsExactly(trail.name());
   }
 
   @Test
@@ -80,7 +81,7 @@ class TrailSinkTaskTest {
     TestTrail empty = new TestTrail("web1", "auditd", START, new byte[0]);
     worker.send(empty.terminated());
     assertThat(directory.resolve(empty.name())).isEmptyFile();
-    assertThat(names()).containsExactly(".lock", empty.name());
+    assertThat(names()).containsExactly(empty.name());
   }
 
   @Test
@@ -99,8 +100,7 @@ class TrailSinkTaskTest {
   void sink_leavesAnIncompleteTrailOpenWithItsHolesReadable() throws IOException {
     worker.send(trail.event(0, 100), trail.event(200, 300), trail.terminated());
     worker.commit();
-    assertThat(names())
-        .containsExactly("." + START + ".coverage", ".lock", START + ".not_terminated");
+    assertThat(names()).containsExactly("." + START + ".coverage", START + ".not_terminated");
     assertThat(directory.resolve("." + START + ".coverage"))
         .content()
         .contains("hole 100 100\n")
@@ -121,7 +121,7 @@ class TrailSinkTaskTest {
     worker.restart();
     worker.deliver(true);
     assertThat(directory.resolve(trail.name())).hasBinaryContent(trail.bytes());
-    assertThat(names()).containsExactly(".lock", trail.name());
+    assertThat(names()).containsExactly(trail.name());
   }
 
   @Test
@@ -130,8 +130,7 @@ class TrailSinkTaskTest {
     state.setSha256("00".repeat(32));
     worker.send(trail.event(0, trail.bytes().length), state);
     assertThat(names())
-        .containsExactly(
-            ".lock", trail.name() + ".quarantined", trail.name() + ".quarantined.json");
+        .containsExactly(trail.name() + ".quarantined", trail.name() + ".quarantined.json");
     assertThat(directory.resolve(trail.name() + ".quarantined")).hasBinaryContent(trail.bytes());
     assertThat(directory.resolve(trail.name() + ".quarantined.json"))
         .content()
@@ -141,7 +140,7 @@ class TrailSinkTaskTest {
     worker.send(trail.event(0, 10));
     worker.restart();
     worker.send(trail.terminated());
-    assertThat(names()).hasSize(3);
+    assertThat(names()).hasSize(2);
     assertThat(worker.refused).isEmpty();
   }
 
@@ -169,8 +168,7 @@ class TrailSinkTaskTest {
     worker.deliver(false);
     worker.send(trail.event(300, trail.bytes().length), trail.terminated());
     assertThat(names())
-        .containsExactly(
-            ".lock", trail.name() + ".quarantined", trail.name() + ".quarantined.json");
+        .containsExactly(trail.name() + ".quarantined", trail.name() + ".quarantined.json");
     assertThat(directory.resolve(trail.name() + ".quarantined")).hasBinaryContent(trail.bytes());
   }
 
@@ -191,7 +189,7 @@ class TrailSinkTaskTest {
         trail.event(0, 100),
         trail.event(200, length),
         trail.terminatedWithoutDigest("disk full", new Range(100L, 100L)));
-    assertThat(names()).containsExactly(".lock", trail.name(), trail.name() + ".unverified");
+    assertThat(names()).containsExactly(trail.name(), trail.name() + ".unverified");
     assertThat(directory.resolve(trail.name() + ".unverified"))
         .content()
         .contains("disk full")
@@ -220,7 +218,7 @@ class TrailSinkTaskTest {
     assertThat(names()).contains(START + ".not_terminated");
     worker.restart();
     worker.send(trail.event(150, trail.bytes().length));
-    assertThat(names()).containsExactly(".lock", trail.name(), trail.name() + ".unverified");
+    assertThat(names()).containsExactly(trail.name(), trail.name() + ".unverified");
   }
 
   @Test
@@ -273,11 +271,12 @@ class TrailSinkTaskTest {
         new TrailStore(
             root.toRealPath(),
             "test",
-            new Limits(1 << 20, 2, 1024, 2, 100, 30_000),
+            new Limits(1 << 20, 2, 1024, 2, 100, 0, 30_000),
+            Optional.empty(),
             counters,
             java.time.InstantSource.system());
     TrailId id = new TrailId("web1", "auditd", START);
-    store.end(3, id, FinalState.of(large.terminated()).orElseThrow());
+    store.end(3, id, Format.LINUX, FinalState.of(large.terminated()).orElseThrow());
     int steps = 0;
     while (store.advance()) {
       assertThat(store.sync().get(3)).as("held while verifying").isTrue();
@@ -345,8 +344,11 @@ class TrailSinkTaskTest {
     worker.send(trail.event(0, trail.bytes().length), trail.terminated());
     assertThat(directory.resolve(trail.name())).hasBinaryContent(trail.bytes());
     try (var all = Files.walk(root)) {
-      assertThat(all.filter(Files::isRegularFile))
-          .containsExactlyInAnyOrder(directory.resolve(".lock"), directory.resolve(trail.name()));
+      assertThat(all.filter(path -> Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)))
+          .containsExactlyInAnyOrder(
+              directory.resolve(".lock"),
+              directory.resolve("MANIFEST"),
+              directory.resolve(trail.name()));
     }
   }
 
@@ -457,9 +459,14 @@ class TrailSinkTaskTest {
     assertThat(worker.refused).isEmpty();
   }
 
+  // Besides what every source's directory has.
   private List<String> names() throws IOException {
     try (var files = Files.list(directory)) {
-      return files.map(file -> file.getFileName().toString()).sorted().toList();
+      return files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> !name.matches("\\.lock|MANIFEST|audit\\.log(\\.\\d+)?"))
+          .sorted()
+          .toList();
     }
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package auditbus.sinks.trail;
+package auditbus.sinks.manifest;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -14,13 +14,14 @@ import java.util.HexFormat;
  *
  * <p>Not thread-safe.
  */
-final class Digest {
+public final class Digest {
   private static final int CHUNK_BYTES = 256 << 10;
 
   private final MessageDigest digest;
   private long position;
 
-  Digest() {
+  /** A digest of nothing yet. */
+  public Digest() {
     try {
       digest = MessageDigest.getInstance("SHA-256");
     } catch (NoSuchAlgorithmException e) {
@@ -33,7 +34,7 @@ final class Digest {
    *
    * @return how many were read; less than asked for only at the end of the file
    */
-  long read(FileChannel channel, ByteBuffer scratch, long maxBytes) throws IOException {
+  public long read(FileChannel channel, ByteBuffer scratch, long maxBytes) throws IOException {
     long read = 0;
     while (read < maxBytes) {
       scratch.clear().limit((int) Math.min(scratch.capacity(), maxBytes - read));
@@ -48,17 +49,18 @@ final class Digest {
     return read;
   }
 
-  static ByteBuffer scratch() {
+  /** A buffer of the size reading is done with. */
+  public static ByteBuffer scratch() {
     return ByteBuffer.allocateDirect(CHUNK_BYTES);
   }
 
   /** Bytes read so far. */
-  long position() {
+  public long position() {
     return position;
   }
 
   /** The digest as 64 lower-case hex digits. Call once. */
-  String hex() {
+  public String hex() {
     return HexFormat.of().formatHex(digest.digest());
   }
 }

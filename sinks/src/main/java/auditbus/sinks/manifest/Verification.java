@@ -1,0 +1,512 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.sinks.manifest;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+
+/**
+ * Proves that nothing in a collected tree was removed, replaced, cut or reordered since it was
+ * finished: manifests line by line, files by size and SHA-256, trails by what each says of its
+ * predecessor, and all of it against what the agents published where that is given.
+ *
+ * <p>Takes no lock and changes nothing, so it may run beside the sink and on a copy: names are
+ * listed before the manifest is read, because an entry is there before its file has the name.
+ *
+ * <p>Not thread-safe.
+ */
+public final class Verification {
+  private static final String NOT_TERMINATED = ".not_terminated";
+  private static final String QUARANTINED = ".quarantined";
+
+  private final Report report;
+  private final Optional<Published> published;
+  private final Set<Published.Key> met = new HashSet<>();
+  private final ByteBuffer scratch = Digest.scratch();
+  private Totals totals = new Totals(0, 0, 0, 0, 0, 0, 0);
+
+  /** Where the findings go, in the order they are found. */
+  public interface Report {
+    /** Something does not fit: which file, and why. */
+    void misfit(String file, String why);
+
+    /** Something is not proven and need not be wrong. */
+    void remark(String file, String what);
+
+    /** A source was gone through. */
+    void source(String name, Totals of);
+  }
+
+  /**
+   * How much was looked at.
+   *
+   * @param sources directories with a manifest or trails
+   * @param trails finished trails that are there and fit
+   * @param bytes their bytes
+   * @param expired trails that were removed as configured
+   * @param unproven finished trails among them that are unverified or quarantined
+   * @param open trails that are not finished
+   * @param misfits what does not fit
+   */
+  public record Totals(
+      long sources, long trails, long bytes, long expired, long unproven, long open, long misfits) {
+    Totals plus(Totals other) {
+      return new Totals(
+          sources + other.sources,
+          trails + other.trails,
+          bytes + other.bytes,
+          expired + other.expired,
+          unproven + other.unproven,
+          open + other.open,
+          misfits + other.misfits);
+    }
+  }
+
+  /**
+   * Does no I/O.
+   *
+   * @param published what the topic says of all trails, to be compared too
+   */
+  public Verification(Report report, Optional<Published> published) {
+    this.report = report;
+    this.published = published;
+  }
+
+  /**
+   * Goes through a tree.
+   *
+   * @param directory the collection's root, one host's directory or one source's
+   * @throws IOException if something cannot be read
+   */
+  public Totals verify(Path directory) throws IOException {
+    Path top = directory.toRealPath();
+    if (!Files.isDirectory(top)) {
+      throw new IOException(directory + " is no directory");
+    }
+    walk(top, top, 0);
+    published.ifPresent(topic -> compareTheRest(topic, top));
+    return totals;
+  }
+
+  // root/host/source: how deep the given directory lies shows where the first manifest is.
+  private void walk(Path top, Path directory, int depth) throws IOException {
+    Set<String> names = names(directory);
+    if (names.contains(Manifest.NAME) || names.stream().anyMatch(Verification::isTrailFile)) {
+      verifySource(top, directory, names, depth);
+      return;
+    }
+    for (String name : names) {
+      Path path = directory.resolve(name);
+      if (Files.isSymbolicLink(path)) {
+        misfit(top.relativize(path).toString(), "is a link: directories of hosts are none");
+      } else if (depth < 2 && Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+        walk(top, path, depth + 1);
+      }
+    }
+  }
+
+  private static Set<String> names(Path directory) throws IOException {
+    Set<String> names = new TreeSet<>();
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
+      files.forEach(file -> names.add(file.getFileName().toString()));
+    }
+    return names;
+  }
+
+  private static boolean isTrailFile(String name) {
+    return name.matches(ManifestEntry.TRAIL + "\\..*");
+  }
+
+  // A name only a finished trail has: the manifest must know it.
+  private static boolean isFinal(String name) {
+    if (!isTrailFile(name)) {
+      return false;
+    }
+    String end = name.substring(name.indexOf('.'));
+    return !end.equals(NOT_TERMINATED)
+        && !end.equals(QUARANTINED)
+        && !end.endsWith(".unverified")
+        && !end.endsWith(".quarantined.json");
+  }
+
+  private void misfit(String file, String why) {
+    totals = totals.plus(new Totals(0, 0, 0, 0, 0, 0, 1));
+    report.misfit(file, why);
+  }
+
+  private void verifySource(Path top, Path directory, Set<String> names, int depth)
+      throws IOException {
+    Totals before = totals;
+    Manifest.Contents manifest = Manifest.read(directory);
+    String host = manifest.host().orElse(nameOf(directory.getParent()));
+    String source = manifest.source().orElse(nameOf(directory));
+    Source here = new Source(top, directory, host, source, manifest);
+    checkManifest(here, names, depth);
+    for (ManifestEntry.Finished entry : here.finished.values()) {
+      checkFile(here, entry);
+      checkPredecessor(here, entry);
+      published.ifPresent(topic -> compare(here, entry, topic));
+    }
+    for (String name : names) {
+      checkName(here, name);
+    }
+    long open = names.stream().filter(Verification::isOpen).count();
+    totals = totals.plus(new Totals(1, 0, 0, here.expired.size(), 0, open, 0));
+    report.source(host + "/" + source, minus(totals, before));
+  }
+
+  private static boolean isOpen(String name) {
+    return isTrailFile(name)
+        && (name.endsWith(NOT_TERMINATED) || (name.endsWith(QUARANTINED) && !isFinal(name)));
+  }
+
+  private static Totals minus(Totals all, Totals before) {
+    return new Totals(
+        all.sources - before.sources,
+        all.trails - before.trails,
+        all.bytes - before.bytes,
+        all.expired - before.expired,
+        all.unproven - before.unproven,
+        all.open - before.open,
+        all.misfits - before.misfits);
+  }
+
+  private static String nameOf(Path path) {
+    return path == null || path.getFileName() == null ? "" : path.getFileName().toString();
+  }
+
+  private void checkManifest(Source here, Set<String> names, int depth) {
+    String file = here.file(Manifest.NAME);
+    if (!names.contains(Manifest.NAME)) {
+      if (names.stream().anyMatch(Verification::isFinal)) {
+        misfit(file, "is missing, and there are finished trails");
+      }
+      return;
+    }
+    here.manifest.faults().forEach(fault -> misfit(file, fault));
+    if (depth >= 1
+        && here.manifest.source().isPresent()
+        && !here.source.equals(nameOf(here.directory))) {
+      misfit(file, "is of source " + here.source + ": the directory was renamed or swapped");
+    }
+    if (depth >= 2
+        && here.manifest.host().isPresent()
+        && !here.host.equals(nameOf(here.directory.getParent()))) {
+      misfit(file, "is of host " + here.host + ": the directory was renamed or swapped");
+    }
+  }
+
+  private void checkFile(Source here, ManifestEntry.Finished entry) throws IOException {
+    Path path = here.directory.resolve(entry.name());
+    Optional<Found> found = read(path);
+    if (found.isEmpty()) {
+      // Removed as configured, or renamed, since the manifest was read?
+      if (here.expiredMeanwhile(entry.name())) {
+        totals = totals.plus(new Totals(0, 0, 0, 1, 0, 0, 0));
+        return;
+      }
+      found = read(path);
+    }
+    if (found.isEmpty()) {
+      Optional<Found> unfinished =
+          read(here.directory.resolve(entry.trail() + NOT_TERMINATED))
+              .filter(file -> file.size == entry.size() && file.sha256.equals(entry.sha256()));
+      if (unfinished.isEmpty()) {
+        misfit(here.file(entry.name()), "is missing: finished " + entry.at());
+        return;
+      }
+      report.remark(
+          here.file(entry.name()), "has its bytes and not yet its name; the sink's next start");
+    } else if (found.get().size != entry.size()) {
+      long size = found.get().size;
+      misfit(
+          here.file(entry.name()),
+          (size < entry.size() ? "was cut: " : "has grown: ")
+              + size
+              + " bytes, finished with "
+              + entry.size());
+      return;
+    } else if (!found.get().sha256.equals(entry.sha256())) {
+      misfit(
+          here.file(entry.name()),
+          "its bytes changed: SHA-256 "
+              + found.get().sha256
+              + ", finished with "
+              + entry.sha256()
+              + here.bytesOf(found.get().sha256));
+      return;
+    }
+    boolean proven = entry.proof() == ManifestEntry.Proof.VERIFIED;
+    totals = totals.plus(new Totals(0, 1, entry.size(), 0, proven ? 0 : 1, 0, 0));
+    if (!proven) {
+      report.remark(
+          here.file(entry.name()),
+          entry.proof() == ManifestEntry.Proof.QUARANTINED
+              ? "is quarantined: its .quarantined.json says why"
+              : "is unverified: the agent did not know its SHA-256");
+    }
+  }
+
+  private record Found(long size, String sha256) {}
+
+  private Optional<Found> read(Path path) throws IOException {
+    if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+      return Optional.empty();
+    }
+    try (FileChannel file =
+        FileChannel.open(path, Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS))) {
+      Digest digest = new Digest();
+      long size = digest.read(file, scratch, Long.MAX_VALUE);
+      return Optional.of(new Found(size, digest.hex()));
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    }
+  }
+
+  private void checkPredecessor(Source here, ManifestEntry.Finished entry) {
+    if (entry.previous().isEmpty()) {
+      return;
+    }
+    String previous = entry.previous().get();
+    ManifestEntry.Finished before = here.known.get(previous);
+    if (before == null) {
+      if (here.isOpen(previous)) {
+        report.remark(here.file(entry.name()), "its predecessor " + previous + " is not finished");
+      } else if (here.beginsWith(entry)) {
+        report.remark(
+            here.file(entry.name()),
+            "is the first: its predecessor " + previous + " was never collected here");
+      } else {
+        misfit(
+            here.file(entry.name()),
+            "its predecessor "
+                + previous
+                + " is missing: it was removed, with its line in the manifest, or never collected");
+      }
+    } else if (before.proof() == ManifestEntry.Proof.VERIFIED
+        && entry.previousSha256().isPresent()
+        && !entry.previousSha256().get().equals(before.sha256())) {
+      misfit(
+          here.file(before.name()),
+          "is not what "
+              + entry.name()
+              + " follows: SHA-256 "
+              + before.sha256()
+              + ", its successor names "
+              + entry.previousSha256().get());
+    }
+  }
+
+  private void checkName(Source here, String name) {
+    boolean link = Files.isSymbolicLink(here.directory.resolve(name));
+    if (link && !name.matches("audit\\.log(?:\\.\\d+)?")) {
+      misfit(here.file(name), "is a link: no trail is one");
+    } else if (!link && isFinal(name) && !here.names.contains(name)) {
+      misfit(here.file(name), "is not in the manifest: it was put there, or the line removed");
+    }
+  }
+
+  private void compare(Source here, ManifestEntry.Finished entry, Published topic) {
+    Published.Key key = new Published.Key(here.host, here.source, entry.trail());
+    Published.Ending ending = topic.endings().get(key);
+    if (ending == null) {
+      return;
+    }
+    met.add(key);
+    String name = entry.name();
+    boolean quarantined = entry.proof() == ManifestEntry.Proof.QUARANTINED;
+    if (quarantined && name.endsWith(QUARANTINED)) {
+      name = name.substring(0, name.length() - QUARANTINED.length());
+    }
+    if (!ending.name().equals(name)) {
+      misfit(here.file(entry.name()), "the topic calls it " + ending.name());
+    }
+    if (quarantined) {
+      return;
+    }
+    if (ending.sha256().isPresent()) {
+      if (!ending.sha256().get().equals(entry.sha256()) || ending.size() != entry.size()) {
+        misfit(
+            here.file(entry.name()),
+            "the topic says "
+                + ending.size()
+                + " bytes, SHA-256 "
+                + ending.sha256().get()
+                + "; the manifest "
+                + entry.size()
+                + " bytes, "
+                + entry.sha256());
+      }
+    } else if (entry.proof() == ManifestEntry.Proof.VERIFIED) {
+      misfit(here.file(entry.name()), "the topic knows no SHA-256 of it, the manifest does");
+    }
+    if (!ending.previous().equals(entry.previous())
+        || !ending.previousSha256().equals(entry.previousSha256())) {
+      misfit(
+          here.file(entry.name()),
+          "the topic says it follows "
+              + ending.previous().orElse("none")
+              + ", the manifest "
+              + entry.previous().orElse("none"));
+    }
+  }
+
+  // What ended, says the topic, and no manifest told of.
+  private void compareTheRest(Published topic, Path top) {
+    Scope scope = new Scope(top);
+    topic
+        .endings()
+        .forEach(
+            (key, ending) -> {
+              Optional<Path> directory = scope.directory(key);
+              if (met.contains(key) || directory.isEmpty()) {
+                return;
+              }
+              String file = top.relativize(directory.get().resolve(ending.name())).toString();
+              if (Files.exists(directory.get().resolve(key.trail() + NOT_TERMINATED))
+                  || Files.exists(directory.get().resolve(key.trail() + QUARANTINED))
+                  || Files.exists(directory.get().resolve("." + key.trail() + ".coverage"))) {
+                report.remark(file, "ended, says the topic, and is not collected whole yet");
+              } else {
+                misfit(file, "ended, says the topic, and nothing of it is here");
+              }
+            });
+  }
+
+  /** Which of the topic's trails belong below the given directory. */
+  private static final class Scope {
+    private final Path top;
+    private final Optional<Manifest.Contents> source;
+    private final boolean host;
+
+    Scope(Path top) {
+      this.top = top;
+      Optional<Manifest.Contents> here = header(top);
+      this.source = here;
+      this.host = here.isEmpty() && hasManifestBelow(top);
+    }
+
+    private static Optional<Manifest.Contents> header(Path directory) {
+      try {
+        return Optional.of(Manifest.read(directory)).filter(read -> read.host().isPresent());
+      } catch (IOException e) {
+        return Optional.empty();
+      }
+    }
+
+    private static boolean hasManifestBelow(Path directory) {
+      try (DirectoryStream<Path> children = Files.newDirectoryStream(directory)) {
+        for (Path child : children) {
+          if (Files.exists(child.resolve(Manifest.NAME))) {
+            return true;
+          }
+        }
+      } catch (IOException e) {
+        return false;
+      }
+      return false;
+    }
+
+    Optional<Path> directory(Published.Key key) {
+      if (source.isPresent()) {
+        boolean ours =
+            source.get().host().orElseThrow().equals(key.host())
+                && source.get().source().orElseThrow().equals(key.source());
+        return ours ? Optional.of(top) : Optional.empty();
+      }
+      if (host) {
+        return nameOf(top).equals(key.host())
+            ? Optional.of(top.resolve(key.source()))
+            : Optional.empty();
+      }
+      return Optional.of(top.resolve(key.host()).resolve(key.source()));
+    }
+  }
+
+  /** One source's directory and what its manifest says. */
+  private static final class Source {
+    final Path top;
+    final Path directory;
+    final String host;
+    final String source;
+    final Manifest.Contents manifest;
+
+    /** Every trail that was ever finished here; of a trail that was finished twice the last. */
+    final Map<String, ManifestEntry.Finished> known = new LinkedHashMap<>();
+
+    /** Of these, what must be there. */
+    final Map<String, ManifestEntry.Finished> finished = new LinkedHashMap<>();
+
+    final Set<String> expired = new HashSet<>();
+    final Set<String> names = new HashSet<>();
+    private final Map<String, String> byDigest = new HashMap<>();
+    private final Optional<String> first;
+
+    Source(Path top, Path directory, String host, String source, Manifest.Contents manifest) {
+      this.top = top;
+      this.directory = directory;
+      this.host = host;
+      this.source = source;
+      this.manifest = manifest;
+      for (ManifestEntry entry : manifest.entries()) {
+        names.add(entry.name());
+        switch (entry) {
+          case ManifestEntry.Finished of -> {
+            known.put(of.trail(), of);
+            finished.put(of.trail(), of);
+            byDigest.put(of.sha256(), of.name());
+          }
+          case ManifestEntry.Expired of -> {
+            finished.remove(of.trail());
+            expired.add(of.name());
+          }
+        }
+      }
+      List<ManifestEntry.Finished> orphans = new ArrayList<>();
+      known.values().stream()
+          .filter(entry -> entry.previous().filter(known::containsKey).isEmpty())
+          .forEach(orphans::add);
+      first = orphans.stream().map(ManifestEntry.Finished::trail).min(String::compareTo);
+    }
+
+    String file(String name) {
+      return top.relativize(directory.resolve(name)).toString();
+    }
+
+    boolean isOpen(String trail) {
+      return Files.exists(directory.resolve(trail + NOT_TERMINATED))
+          || Files.exists(directory.resolve(trail + QUARANTINED))
+          || Files.exists(directory.resolve("." + trail + ".coverage"));
+    }
+
+    // A chain begins somewhere: with the earliest trail whose predecessor is not known here.
+    boolean beginsWith(ManifestEntry.Finished entry) {
+      return first.filter(entry.trail()::equals).isPresent();
+    }
+
+    boolean expiredMeanwhile(String name) throws IOException {
+      return Manifest.read(directory).entries().stream()
+          .anyMatch(entry -> entry instanceof ManifestEntry.Expired && entry.name().equals(name));
+    }
+
+    String bytesOf(String sha256) {
+      String other = byDigest.get(sha256);
+      return other == null ? "" : ": these are the bytes of " + other;
+    }
+  }
+}
