@@ -7,7 +7,7 @@ import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParameterException;
 
-/** The program: {@code standalone}, and what prints topics. */
+/** The program: {@code standalone}, what prints topics, and what proves a collected tree. */
 @Command(
     name = "auditbus",
     mixinStandardHelpOptions = true,
@@ -17,7 +17,8 @@ import picocli.CommandLine.ParameterException;
       OfData.Events.class,
       OfData.Shutdowns.class,
       OfData.Gaps.class,
-      OfData.Hosts.class
+      OfData.Hosts.class,
+      VerifyCommand.class
     })
 public final class Main {
   /** The process's own; System.err is where libraries log to. */

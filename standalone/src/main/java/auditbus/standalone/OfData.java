@@ -47,8 +47,13 @@ abstract class OfData implements Callable<Integer> {
 
   abstract TopicPrinter shown();
 
+  /** The data directory of a standalone, where one is given. */
+  final Optional<Path> data() {
+    return data;
+  }
+
   @Override
-  public final Integer call() throws IOException, InterruptedException {
+  public Integer call() throws IOException, InterruptedException {
     Map<String, Object> settings = new HashMap<>(client.settings());
     settings.putIfAbsent(CommonClientConfigs.DEFAULT_API_TIMEOUT_MS_CONFIG, "15000");
     if (data.isEmpty()) {

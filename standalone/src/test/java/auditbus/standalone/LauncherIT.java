@@ -54,7 +54,7 @@ final class LauncherIT {
 
   @Test
   void reports_areCommandsOfTheLauncher() throws Exception {
-    for (String command : List.of("shutdowns", "gaps", "hosts")) {
+    for (String command : List.of("shutdowns", "gaps", "hosts", "verify")) {
       assertThat(run("help").out()).containsPattern("(?m)^  " + command + "  ");
       assertThat(run(command).err()).as(command).contains("no JDK 25 found");
     }

@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
@@ -30,14 +31,17 @@ final class Trees {
     }
   }
 
-  /** The trails a source has in a collected tree: no hidden files, no markers. */
+  /** The trails a source has in a collected tree, oldest first. */
   static List<Path> trails(Path collected, String host, String source) throws IOException {
     Path directory = collected.resolve(host).resolve(source);
     if (!Files.exists(directory)) {
       return List.of();
     }
     try (Stream<Path> files = Files.list(directory)) {
-      return files.filter(file -> !file.getFileName().toString().startsWith(".")).sorted().toList();
+      return files
+          .filter(file -> Character.isDigit(file.getFileName().toString().charAt(0)))
+          .sorted()
+          .toList();
     }
   }
 
@@ -47,7 +51,10 @@ final class Trees {
       return 0;
     }
     try (Stream<Path> files = Files.walk(directory)) {
-      return files.filter(Files::isRegularFile).mapToLong(Trees::size).sum();
+      return files
+          .filter(file -> Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS))
+          .mapToLong(Trees::size)
+          .sum();
     } catch (IOException | UncheckedIOException vanished) {
       return 0;
     }
