@@ -34,15 +34,20 @@ import org.slf4j.LoggerFactory;
  */
 final class SourceDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SourceDirectory.class);
+  // Who holds what and since when, for people and proofs: of its own name so that it can be set
+  // apart.
+  private static final Logger LOCKS = LoggerFactory.getLogger("auditbus.sinks.locks");
   private static final Map<Path, String> HELD = new ConcurrentHashMap<>();
 
   private final Path path;
+  private final String owner;
   private final FileChannel lock;
   private final Map<String, String> finished;
   private boolean dirty;
 
-  private SourceDirectory(Path path, FileChannel lock, Map<String, String> finished) {
+  private SourceDirectory(Path path, String owner, FileChannel lock, Map<String, String> finished) {
     this.path = path;
+    this.owner = owner;
     this.lock = lock;
     this.finished = finished;
   }
@@ -71,9 +76,13 @@ final class SourceDirectory implements AutoCloseable {
     FileChannel lock = null;
     try {
       lock = lock(path, owner);
-      return new SourceDirectory(path, lock, finished(path));
+      // INVARIANT: nothing but the lock file is touched before this line is logged, or after the
+      // one that lets go.
+      LOCKS.info("holds {} as {}", path, owner);
+      return new SourceDirectory(path, owner, lock, finished(path));
     } catch (IOException | RuntimeException e) {
       if (lock != null) {
+        LOCKS.info("let go of {} as {}", path, owner);
         lock.close();
       }
       HELD.remove(path, owner);
@@ -187,6 +196,7 @@ final class SourceDirectory implements AutoCloseable {
   @Override
   public void close() {
     if (lock.isOpen()) {
+      LOCKS.info("let go of {} as {}", path, owner);
       try {
         lock.close();
       } catch (IOException e) {

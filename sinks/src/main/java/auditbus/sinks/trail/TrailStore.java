@@ -155,7 +155,6 @@ final class TrailStore implements AutoCloseable {
       makeRoom();
       directory = SourceDirectory.open(root, id, owner);
       sources.put(key, directory);
-      LOG.debug("{} holds {}", owner, directory.path());
     }
     return directory;
   }
@@ -272,7 +271,6 @@ final class TrailStore implements AutoCloseable {
                 return false;
               }
               directory.close();
-              LOG.debug("{} let go of {}", owner, directory.path());
               return true;
             });
   }
