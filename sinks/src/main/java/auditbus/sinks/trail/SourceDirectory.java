@@ -41,9 +41,13 @@ import org.slf4j.LoggerFactory;
  */
 final class SourceDirectory implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(SourceDirectory.class);
+  // Who holds what and since when, for people and proofs: of its own name so that it can be set
+  // apart.
+  private static final Logger LOCKS = LoggerFactory.getLogger("auditbus.sinks.locks");
   private static final Map<Path, String> HELD = new ConcurrentHashMap<>();
 
   private final Path path;
+  private final String owner;
   private final FileChannel lock;
   private final Manifest manifest;
   private final AuditLogLinks links;
@@ -51,8 +55,10 @@ final class SourceDirectory implements AutoCloseable {
   private Kept kept = new Kept();
   private boolean dirty;
 
-  private SourceDirectory(Path path, FileChannel lock, Manifest manifest, int maxLinks) {
+  private SourceDirectory(
+      Path path, String owner, FileChannel lock, Manifest manifest, int maxLinks) {
     this.path = path;
+    this.owner = owner;
     this.lock = lock;
     this.manifest = manifest;
     this.links = new AuditLogLinks(path, maxLinks);
@@ -84,13 +90,17 @@ final class SourceDirectory implements AutoCloseable {
     FileChannel lock = null;
     try {
       lock = lock(path, owner);
+      // INVARIANT: nothing but the lock file is touched before this line is logged, or after the
+      // one that lets go.
+      LOCKS.info("holds {} as {}", path, owner);
       Manifest.Contents contents = Manifest.read(path);
       Manifest manifest = Manifest.open(path, id.host(), id.source(), contents);
-      SourceDirectory directory = new SourceDirectory(path, lock, manifest, maxLinks);
+      SourceDirectory directory = new SourceDirectory(path, owner, lock, manifest, maxLinks);
       directory.recover(contents);
       return directory;
     } catch (IOException | RuntimeException e) {
       if (lock != null) {
+        LOCKS.info("let go of {} as {}", path, owner);
         lock.close();
       }
       HELD.remove(path, owner);
@@ -359,6 +369,7 @@ final class SourceDirectory implements AutoCloseable {
   @Override
   public void close() {
     if (lock.isOpen()) {
+      LOCKS.info("let go of {} as {}", path, owner);
       try {
         lock.close();
       } catch (IOException e) {

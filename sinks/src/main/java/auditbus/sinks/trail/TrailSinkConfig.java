@@ -40,6 +40,9 @@ final class TrailSinkConfig extends AbstractConfig {
   static final String LINKS_MAX = "links.max";
   static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
 
+  /** Given by the connector to each task, not by users: Connect tells a task its number nowhere. */
+  static final String TASK_NUMBER = "task.number";
+
   static final ConfigDef TABLE =
       new ConfigDef()
           .define(

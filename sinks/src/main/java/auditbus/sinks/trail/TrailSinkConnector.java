@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.sinks.trail;
 
-import java.util.Collections;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,8 +19,8 @@ import org.apache.kafka.connect.sink.SinkConnector;
  * audit.trails} to {@code <root>/<host>/<source>/<trail>.<end>}.
  *
  * <p>Set {@code value.converter} to {@code org.apache.kafka.connect.converters.ByteArrayConverter}.
- * Every task does the same work for the partitions it is given; {@code tasks.max} up to the topics'
- * partition count is useful.
+ * Every task does the same work for the partitions it is given, and knows its number for the log;
+ * {@code tasks.max} up to the topics' partition count is useful.
  */
 public final class TrailSinkConnector extends SinkConnector {
   private Optional<Map<String, String>> properties = Optional.empty();
@@ -81,7 +82,13 @@ public final class TrailSinkConnector extends SinkConnector {
 
   @Override
   public List<Map<String, String>> taskConfigs(int maxTasks) {
-    return Collections.nCopies(maxTasks, properties.orElseThrow());
+    List<Map<String, String>> tasks = new ArrayList<>();
+    for (int number = 0; number < maxTasks; number++) {
+      Map<String, String> task = new HashMap<>(properties.orElseThrow());
+      task.put(TrailSinkConfig.TASK_NUMBER, Integer.toString(number));
+      tasks.add(task);
+    }
+    return tasks;
   }
 
   @Override

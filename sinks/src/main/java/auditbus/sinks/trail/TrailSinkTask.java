@@ -94,7 +94,8 @@ public final class TrailSinkTask extends SinkTask {
           "task "
               + props.getOrDefault("name", "trail sink")
               + "-"
-              + props.getOrDefault("task.id", Integer.toHexString(System.identityHashCode(this)))
+              + props.getOrDefault(
+                  TrailSinkConfig.TASK_NUMBER, Integer.toHexString(System.identityHashCode(this)))
               + " of process "
               + ProcessHandle.current().pid();
       Deserializer<?> values = deserializers.get();

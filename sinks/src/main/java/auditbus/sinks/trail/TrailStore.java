@@ -169,7 +169,6 @@ final class TrailStore implements AutoCloseable {
       makeRoom();
       directory = SourceDirectory.open(root, key, owner, limits.links());
       sources.put(key, directory);
-      LOG.debug("{} holds {}", owner, directory.path());
     }
     return directory;
   }
@@ -292,7 +291,6 @@ final class TrailStore implements AutoCloseable {
                 return false;
               }
               directory.close();
-              LOG.debug("{} let go of {}", owner, directory.path());
               return true;
             });
   }

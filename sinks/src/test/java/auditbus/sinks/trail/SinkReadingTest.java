@@ -8,6 +8,7 @@ import auditbus.schemas.AuditEvent;
 import auditbus.schemas.AuditRecord;
 import auditbus.schemas.AvroSerializer;
 import auditbus.schemas.EventView;
+import auditbus.schemas.TestBroker;
 import auditbus.schemas.Topics;
 import auditbus.schemas.TrailState;
 import java.nio.file.Path;
@@ -64,7 +65,7 @@ class SinkReadingTest {
     assertThat(root.resolve("web1/auditd").resolve(trail.name())).hasBinaryContent(trail.bytes());
     assertThat(worker.refused).singleElement().asString().contains("99");
 
-    start(worker, "http://127.0.0.1:" + EmbeddedBroker.freePort());
+    start(worker, "http://127.0.0.1:" + TestBroker.freePort());
     TopicPartition tp = new TopicPartition(Topics.EVENTS.topic(), 0);
     List<SinkRecord> batch = worker.poll(tp, 1);
     assertThatThrownBy(() -> worker.task.put(batch)).isInstanceOf(RetriableException.class);

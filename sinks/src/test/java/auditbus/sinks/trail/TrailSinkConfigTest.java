@@ -63,10 +63,12 @@ class TrailSinkConfigTest {
   }
 
   @Test
-  void connector_givesEveryTaskTheSameSettings() {
+  void connector_givesEveryTaskTheSameSettingsAndItsNumber() {
     TrailSinkConnector connector = new TrailSinkConnector();
     connector.start(settings());
-    assertThat(connector.taskConfigs(3)).hasSize(3).containsOnly(settings());
+    assertThat(connector.taskConfigs(3))
+        .containsExactly(
+            with("task.number", "0"), with("task.number", "1"), with("task.number", "2"));
     assertThat(connector.taskClass()).isEqualTo(TrailSinkTask.class);
     connector.stop();
   }

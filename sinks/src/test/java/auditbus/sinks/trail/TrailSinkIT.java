@@ -4,8 +4,7 @@ package auditbus.sinks.trail;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import auditbus.schemas.AuditRecord;
-import auditbus.schemas.AvroSerializer;
-import auditbus.schemas.HostPartition;
+import auditbus.schemas.TestBroker;
 import auditbus.schemas.Topics;
 import java.io.IOException;
 import java.net.URI;
@@ -18,22 +17,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.concurrent.Future;
 import java.util.function.BooleanSupplier;
-import java.util.stream.Collectors;
-import org.apache.avro.specific.SpecificRecord;
-import org.apache.kafka.clients.admin.Admin;
-import org.apache.kafka.clients.admin.NewTopic;
-import org.apache.kafka.clients.admin.OffsetSpec;
-import org.apache.kafka.clients.producer.KafkaProducer;
-import org.apache.kafka.clients.producer.ProducerRecord;
-import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.serialization.ByteArraySerializer;
-import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.connect.cli.ConnectStandalone;
 import org.apache.kafka.connect.runtime.Connect;
 import org.junit.jupiter.api.AfterEach;
@@ -49,10 +36,9 @@ class TrailSinkIT {
   @TempDir Path data;
 
   private Path root;
-  private EmbeddedBroker broker;
+  private TestBroker broker;
   private TestRegistry registry;
-  private KafkaProducer<String, byte[]> producer;
-  private AvroSerializer<SpecificRecord> serializer;
+  private TrailTopics topics;
   private final HttpClient http = HttpClient.newHttpClient();
   private Connect<?> worker;
   private String rest;
@@ -60,30 +46,16 @@ class TrailSinkIT {
   @BeforeEach
   void start() throws Exception {
     root = Files.createDirectory(data.resolve("collected"));
-    broker = new EmbeddedBroker(data);
+    broker = TestBroker.open(data);
     registry = new TestRegistry();
-    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrap()))) {
-      admin.createTopics(List.of(topic(Topics.EVENTS), topic(Topics.TRAILS))).all().get();
-    }
-    serializer = new AvroSerializer<>();
-    serializer.configure(Map.of("schema.registry.url", registry.url()), false);
-    producer =
-        new KafkaProducer<>(
-            Map.of("bootstrap.servers", broker.bootstrap(), "linger.ms", "5"),
-            new StringSerializer(),
-            new ByteArraySerializer());
-  }
-
-  private static NewTopic topic(Topics topic) {
-    Map<String, String> settings = new HashMap<>(topic.settings());
-    return new NewTopic(topic.topic(), PARTITIONS, (short) 1).configs(settings);
+    topics = new TrailTopics(broker.bootstrap(), registry.url(), PARTITIONS);
   }
 
   @AfterEach
   void stop() {
     stopWorker();
-    if (producer != null) {
-      producer.close();
+    if (topics != null) {
+      topics.close();
     }
     registry.close();
     broker.close();
@@ -108,28 +80,25 @@ class TrailSinkIT {
     createConnector();
     List<TestTrail> early = trails.subList(0, trails.size() / 2);
     early.forEach(this::publish);
-    producer.flush();
+    topics.flush();
     await("the first half", () -> early.stream().allMatch(this::isCollected));
 
     stopWorker();
     trails.subList(trails.size() / 2, trails.size()).forEach(this::publish);
     // A forged record among them: refused, and nothing else suffers.
-    send(
+    topics.send(
         Topics.EVENTS,
         "web1",
         new TestTrail("../../etc", "auditd", "20261120104501", new byte[5]).event(0, 5));
-    Future<?> _ =
-        producer.send(
-            new ProducerRecord<>(
-                Topics.EVENTS.topic(), 0, "x", "junk".getBytes(StandardCharsets.UTF_8)));
-    producer.flush();
+    topics.sendBytes(Topics.EVENTS, 0, "x", "junk".getBytes(StandardCharsets.UTF_8));
+    topics.flush();
     startWorker();
     createConnector();
     await("all trails", () -> trails.stream().allMatch(this::isCollected));
     for (TestTrail trail : trails) {
       assertThat(file(trail)).hasBinaryContent(trail.bytes());
     }
-    await("all offsets committed", this::allCommitted);
+    await("all offsets committed", () -> topics.allCommitted("trails"));
     assertThat(get("/connectors/trails/status")).contains("RUNNING").doesNotContain("FAILED");
     assertThat(get("/connector-plugins")).contains("TrailSinkConnector");
     try (var all = Files.walk(root)) {
@@ -156,7 +125,7 @@ class TrailSinkIT {
 
   // The end comes first: it has to wait in the sidecar.
   private void publish(TestTrail trail) {
-    send(Topics.TRAILS, trail.host(), trail.terminated());
+    topics.send(Topics.TRAILS, trail.host(), trail.terminated());
     List<AuditRecord> records = new ArrayList<>();
     for (int position = 0; position < trail.bytes().length; ) {
       int end = position;
@@ -167,31 +136,20 @@ class TrailSinkIT {
       records.add(trail.record(position, end));
       position = end;
       if (records.size() == 20 || position == trail.bytes().length) {
-        send(Topics.EVENTS, trail.host(), trail.event(records.toArray(AuditRecord[]::new)));
+        topics.send(Topics.EVENTS, trail.host(), trail.event(records.toArray(AuditRecord[]::new)));
         records.clear();
       }
     }
   }
 
-  private void send(Topics topic, String host, SpecificRecord value) {
-    Future<?> _ =
-        producer.send(
-            new ProducerRecord<>(
-                topic.topic(),
-                HostPartition.of(host, PARTITIONS),
-                host,
-                serializer.serialize(topic.topic(), value)));
-  }
-
   private void startWorker() throws IOException {
-    rest = "http://127.0.0.1:" + EmbeddedBroker.freePort();
-    Map<String, String> settings = new HashMap<>();
+    rest = "http://127.0.0.1:" + TestBroker.freePort();
+    Map<String, String> settings = EtcFiles.properties("connect-standalone.properties");
     settings.put("bootstrap.servers", broker.bootstrap());
-    settings.put("key.converter", "org.apache.kafka.connect.converters.ByteArrayConverter");
-    settings.put("value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter");
     settings.put("offset.storage.file.filename", data.resolve("connect.offsets").toString());
     settings.put("offset.flush.interval.ms", "1000");
-    settings.put("plugin.discovery", "service_load");
+    // Nothing: here the sink is on the class path.
+    settings.put("plugin.path", data.resolve("plugins").toString());
     settings.put("listeners", rest);
     worker = new ConnectStandalone().startConnect(settings);
   }
@@ -205,25 +163,16 @@ class TrailSinkIT {
   }
 
   private void createConnector() throws Exception {
-    Map<String, String> config = new HashMap<>();
-    config.put("connector.class", "auditbus.sinks.trail.TrailSinkConnector");
-    config.put("topics", "audit.events,audit.trails");
+    Map<String, String> config = EtcFiles.properties("trail-sink.properties");
     config.put("tasks.max", "2");
     config.put("root", root.toString());
     config.put("schema.registry.url", registry.url());
-    config.put("value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter");
-    config.put(
-        "consumer.override.partition.assignment.strategy",
-        "org.apache.kafka.clients.consumer.RangeAssignor");
-    String json =
-        config.entrySet().stream()
-            .map(entry -> "\"" + entry.getKey() + "\":\"" + entry.getValue() + "\"")
-            .collect(Collectors.joining(",", "{", "}"));
+    config.put("errors.deadletterqueue.topic.replication.factor", "1");
     HttpResponse<String> answer =
         http.send(
             HttpRequest.newBuilder(URI.create(rest + "/connectors/trails/config"))
                 .header("Content-Type", "application/json")
-                .PUT(HttpRequest.BodyPublishers.ofString(json))
+                .PUT(HttpRequest.BodyPublishers.ofString(EtcFiles.json(config)))
                 .build(),
             HttpResponse.BodyHandlers.ofString());
     assertThat(answer.statusCode()).as(answer.body()).isIn(200, 201);
@@ -234,28 +183,6 @@ class TrailSinkIT {
             HttpRequest.newBuilder(URI.create(rest + path)).build(),
             HttpResponse.BodyHandlers.ofString())
         .body();
-  }
-
-  private boolean allCommitted() {
-    try (Admin admin = Admin.create(Map.of("bootstrap.servers", broker.bootstrap()))) {
-      var committed =
-          admin.listConsumerGroupOffsets("connect-trails").partitionsToOffsetAndMetadata().get();
-      Map<TopicPartition, OffsetSpec> wanted = new HashMap<>();
-      for (int partition = 0; partition < PARTITIONS; partition++) {
-        for (TopicPartition tp : TestWorker.both(partition)) {
-          wanted.put(tp, OffsetSpec.latest());
-        }
-      }
-      var ends = admin.listOffsets(wanted).all().get();
-      return ends.entrySet().stream()
-          .filter(end -> end.getValue().offset() > 0)
-          .allMatch(
-              end ->
-                  committed.containsKey(end.getKey())
-                      && committed.get(end.getKey()).offset() == end.getValue().offset());
-    } catch (Exception e) {
-      return false;
-    }
   }
 
   private static void await(String what, BooleanSupplier condition) throws InterruptedException {
