@@ -17,9 +17,10 @@ import org.apache.kafka.clients.admin.NewTopic;
 
 /**
  * A broker with a registry and nothing beside, for measuring who writes to it: {@code
- * BenchmarkBroker DIRECTORY KAFKA_PORT REGISTRY_PORT TURNS}. Besides auditbus's topics it has
- * {@code perf1} to {@code perfN}, set as {@code audit.events} is. It leaves flushing to the kernel,
- * as brokers do that have replicas. Says "ready" and runs until it is ended.
+ * BenchmarkBroker DIRECTORY KAFKA_PORT REGISTRY_PORT TURNS [PARTITIONS]}. Besides auditbus's
+ * topics, of one partition where nothing else is said, it has {@code perf1} to {@code perfN}, set
+ * as {@code audit.events} is. It leaves flushing to the kernel, as brokers do that have replicas.
+ * Says "ready" and runs until it is ended.
  */
 public final class BenchmarkBroker {
   private BenchmarkBroker() {}
@@ -39,7 +40,8 @@ public final class BenchmarkBroker {
             client,
             new InetSocketAddress(InetAddress.getLoopbackAddress(), Integer.parseInt(args[2])));
     try (Admin admin = Admin.create(client)) {
-      new TopicAdmin(admin).create(1, Optional.empty());
+      new TopicAdmin(admin)
+          .create(args.length > 4 ? Integer.parseInt(args[4]) : 1, Optional.empty());
       List<NewTopic> yardsticks =
           IntStream.rangeClosed(1, Integer.parseInt(args[3]))
               .mapToObj(

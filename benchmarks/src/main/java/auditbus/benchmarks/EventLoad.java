@@ -127,7 +127,8 @@ public final class EventLoad {
                 value));
   }
 
-  private static String text(Random random, long number) {
+  /** One event's lines, of the mixture above. */
+  static String text(Random random, long number) {
     int which = random.nextInt(10);
     if (which < 4) {
       return AuditLog.event(random, number);

@@ -4,6 +4,7 @@ package auditbus.schemas;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
@@ -51,15 +52,30 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
   private final AtomicReference<BoundedDecoder> spare = new AtomicReference<>();
   private final UnaryOperator<Schema> view;
 
-  private record Reader(String type, DatumReader<SpecificRecord> datum) {}
+  private final boolean trailBytes;
+
+  private record Reader(
+      String type, DatumReader<SpecificRecord> datum, Optional<TrailBytes> trailBytes) {}
 
   /** For Kafka, which calls {@link #configure} next. */
   public AvroDeserializer() {
-    this(UnaryOperator.identity());
+    this(UnaryOperator.identity(), false);
   }
 
-  private AvroDeserializer(UnaryOperator<Schema> view) {
+  private AvroDeserializer(UnaryOperator<Schema> view, boolean trailBytes) {
     this.view = view;
+    this.trailBytes = trailBytes;
+  }
+
+  /**
+   * A deserializer for who only wants to know which bytes of which trail an {@link AuditEvent}
+   * carries; call {@link #configure} next. Of an event there are host, source, trail and records,
+   * of a record trail, position, length and raw, which is a part of the message's own array. All
+   * else is not to be relied on: {@code null} or 0, except where the writer's schema is unlike any
+   * of ours. Other types are read whole.
+   */
+  public static <T extends SpecificRecord> AvroDeserializer<T> readingTrailBytes() {
+    return new AvroDeserializer<>(EventView.bytes(), true);
   }
 
   /**
@@ -70,13 +86,13 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
    *     position.
    */
   public static <T extends SpecificRecord> AvroDeserializer<T> reading(UnaryOperator<Schema> view) {
-    return new AvroDeserializer<>(view);
+    return new AvroDeserializer<>(view, false);
   }
 
   /** The same for values, sharing the client; needs no {@link #configure}. */
   public static <T extends SpecificRecord> AvroDeserializer<T> reading(
       UnaryOperator<Schema> view, SchemaRegistryClient registry) {
-    AvroDeserializer<T> reading = new AvroDeserializer<>(view);
+    AvroDeserializer<T> reading = new AvroDeserializer<>(view, false);
     reading.registry = registry;
     return reading;
   }
@@ -92,7 +108,7 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
    * @param key whether it reads records' keys
    */
   public AvroDeserializer(SchemaRegistryClient registry, boolean key) {
-    this(UnaryOperator.identity());
+    this(UnaryOperator.identity(), false);
     this.registry = registry;
     this.key = key;
   }
@@ -147,6 +163,9 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
   }
 
   private T decode(Reader reader, String topic, int id, byte[] bytes) {
+    if (reader.trailBytes().isPresent()) {
+      return readTrailBytes(reader.trailBytes().get(), topic, id, bytes);
+    }
     BoundedDecoder decoder = spare.getAndSet(null);
     if (decoder == null) {
       decoder = new BoundedDecoder();
@@ -173,6 +192,16 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
     }
   }
 
+  private T readTrailBytes(TrailBytes reader, String topic, int id, byte[] bytes) {
+    try {
+      @SuppressWarnings("unchecked") // Whose schema is an AuditEvent's.
+      T typed = (T) reader.read(bytes, AvroSerializer.HEADER_BYTES);
+      return typed;
+    } catch (IOException e) {
+      throw wrong(topic, id, bytes.length, e.toString(), e);
+    }
+  }
+
   private Reader reader(String topic, int id, int length) {
     Reader known = readers.get(id);
     if (known != null) {
@@ -195,9 +224,13 @@ public final class AvroDeserializer<T extends SpecificRecord> implements Deseria
     Schema whole = RecordModel.GENERATED.getSchema(type);
     Schema wanted = view.apply(whole);
     SpecificData model = wanted.equals(whole) ? RecordModel.GENERATED : RecordModel.BY_SCHEMA;
+    Optional<TrailBytes> direct =
+        trailBytes && type.equals(AuditEvent.class) ? TrailBytes.of(writer) : Optional.empty();
     Reader made;
     try {
-      made = new Reader(writer.getFullName(), new SpecificDatumReader<>(writer, wanted, model));
+      made =
+          new Reader(
+              writer.getFullName(), new SpecificDatumReader<>(writer, wanted, model), direct);
     } catch (AvroRuntimeException e) {
       throw wrong(topic, id, length, e.getMessage(), e);
     }

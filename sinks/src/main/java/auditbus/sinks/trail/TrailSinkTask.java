@@ -4,7 +4,6 @@ package auditbus.sinks.trail;
 import auditbus.schemas.AuditEvent;
 import auditbus.schemas.AuditRecord;
 import auditbus.schemas.AvroDeserializer;
-import auditbus.schemas.EventView;
 import auditbus.schemas.SchemaRegistryException;
 import auditbus.schemas.TrailState;
 import java.io.IOException;
@@ -66,7 +65,7 @@ public final class TrailSinkTask extends SinkTask {
 
   /** For the worker. */
   public TrailSinkTask() {
-    this(() -> AvroDeserializer.reading(EventView.bytes()), InstantSource.system());
+    this(AvroDeserializer::readingTrailBytes, InstantSource.system());
   }
 
   TrailSinkTask(Supplier<Deserializer<?>> deserializers, InstantSource clock) {
