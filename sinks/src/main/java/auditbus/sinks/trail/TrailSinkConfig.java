@@ -31,6 +31,7 @@ import org.apache.kafka.connect.sink.SinkTask;
  */
 final class TrailSinkConfig extends AbstractConfig {
   static final String ROOT = "root";
+  static final String ROOT_NETWORK = "root.network";
   static final String REGISTRY_URL = "schema.registry.url";
   static final String EVENTS_TOPIC = "events.topic";
   static final String TRAILS_TOPIC = "trails.topic";
@@ -42,6 +43,8 @@ final class TrailSinkConfig extends AbstractConfig {
 
   /** Given by the connector to each task, not by users: Connect tells a task its number nowhere. */
   static final String TASK_NUMBER = "task.number";
+  static final String VALUE_CONVERTER = "value.converter";
+  static final String BYTES_CONVERTER = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
   static final ConfigDef TABLE =
       new ConfigDef()
@@ -55,12 +58,22 @@ final class TrailSinkConfig extends AbstractConfig {
                   + " every worker that may run a task, be the same one for all of them, and be"
                   + " on a file system with working fsync and locks.")
           .define(
+              ROOT_NETWORK,
+              ConfigDef.Type.BOOLEAN,
+              false,
+              Importance.MEDIUM,
+              "Says of a root on a network file system or FUSE that its server writes to disk before"
+                  + " it answers an fsync (NFS: exported 'sync') and that locks hold between all"
+                  + " workers. Without it such a root is refused.")
+          .define(
               REGISTRY_URL,
               ConfigDef.Type.STRING,
-              ConfigDef.NO_DEFAULT_VALUE,
+              null,
               new ConfigDef.NonEmptyString(),
               Importance.HIGH,
-              "URL of the schema registry the agents register their schemas with.")
+              "URL of the schema registry the agents register their schemas with. Needed with"
+                  + " value.converter=ByteArrayConverter; an Avro converter has settings of its"
+                  + " own.")
           .define(
               EVENTS_TOPIC,
               ConfigDef.Type.STRING,
@@ -147,6 +160,36 @@ final class TrailSinkConfig extends AbstractConfig {
         .map(rule -> ExpireAfter.parse(EXPIRE_AFTER, rule));
   }
 
+  boolean hasRegistry() {
+    return getString(REGISTRY_URL) != null;
+  }
+
+  /**
+   * Checks that values which come as bytes can be decoded. Where the connector does not say which
+   * converter it has, the worker's default holds, and only the first record can tell.
+   *
+   * @throws ConfigException saying what to set
+   */
+  void checkRegistry() {
+    Object converter = originals().get(VALUE_CONVERTER);
+    if (!hasRegistry() && BYTES_CONVERTER.equals(converter)) {
+      throw new ConfigException(missingRegistry());
+    }
+  }
+
+  /** What to do where values come as bytes and there is no registry to ask what they are. */
+  static String missingRegistry() {
+    return "Values come as bytes ("
+        + VALUE_CONVERTER
+        + "="
+        + BYTES_CONVERTER
+        + ") and "
+        + REGISTRY_URL
+        + " is missing: set it to the registry the agents use, or set "
+        + VALUE_CONVERTER
+        + " to an Avro converter";
+  }
+
   String eventsTopic() {
     return getString(EVENTS_TOPIC);
   }
@@ -218,6 +261,7 @@ final class TrailSinkConfig extends AbstractConfig {
     }
     Path probe = root.resolve(".probe-" + UUID.randomUUID());
     try {
+      checkMount(root);
       if (Files.getFileAttributeView(root, PosixFileAttributeView.class) == null) {
         throw new ConfigException(ROOT, root, "is on a file system without POSIX permissions");
       }
@@ -241,6 +285,46 @@ final class TrailSinkConfig extends AbstractConfig {
               + ": "
               + e
               + ". It needs write permission, fsync and locks");
+    }
+  }
+
+  private void checkMount(Path root) throws IOException {
+    Optional<Mount> mount = Mount.of(root.toRealPath());
+    if (mount.isPresent()) {
+      checkMount(root, mount.get());
+    }
+  }
+
+  /** Refuses a root whose fsync or locks are not known to work. */
+  void checkMount(Path root, Mount mount) {
+    if (!mount.isNetwork()) {
+      return;
+    }
+    Optional<String> unsafe = mount.unsafeOption();
+    if (unsafe.isPresent()) {
+      throw new ConfigException(
+          ROOT,
+          root,
+          "is on a network file system mounted with '"
+              + unsafe.get()
+              + "' ("
+              + mount
+              + "): locks or fsync do not reach its server, and two tasks could write one trail."
+              + " Mount it without '"
+              + unsafe.get()
+              + "', or use a local disk");
+    }
+    if (!getBoolean(ROOT_NETWORK)) {
+      throw new ConfigException(
+          ROOT,
+          root,
+          "is on a network file system or FUSE ("
+              + mount
+              + "), where fsync and locks work only if its server sees to it. Use a local disk; or"
+              + " see that the server writes before it answers (NFS: exported 'sync') and that"
+              + " locks hold between all workers, and set "
+              + ROOT_NETWORK
+              + "=true");
     }
   }
 }

@@ -18,9 +18,9 @@ import org.apache.kafka.connect.sink.SinkConnector;
  * Writes the trails of all hosts back to disk, byte for byte: {@code audit.events} and {@code
  * audit.trails} to {@code <root>/<host>/<source>/<trail>.<end>}.
  *
- * <p>Set {@code value.converter} to {@code org.apache.kafka.connect.converters.ByteArrayConverter}.
- * Every task does the same work for the partitions it is given, and knows its number for the log;
- * {@code tasks.max} up to the topics' partition count is useful.
+ * <p>Set {@code value.converter} to {@code org.apache.kafka.connect.converters.ByteArrayConverter},
+ * or to an Avro converter. Every task does the same work for the partitions it is given, and knows
+ * its number for the log; {@code tasks.max} up to the topics' partition count is useful.
  */
 public final class TrailSinkConnector extends SinkConnector {
   private Optional<Map<String, String>> properties = Optional.empty();
@@ -50,6 +50,7 @@ public final class TrailSinkConnector extends SinkConnector {
     if (config.configValues().stream().allMatch(value -> value.errorMessages().isEmpty())) {
       TrailSinkConfig checked = new TrailSinkConfig(connectorConfigs);
       report(config, TrailSinkConfig.EVENTS_TOPIC, checked::checkTopics);
+      report(config, TrailSinkConfig.REGISTRY_URL, checked::checkRegistry);
       report(config, TrailSinkConfig.ROOT, checked::openRoot);
     }
     return config;
@@ -73,7 +74,9 @@ public final class TrailSinkConnector extends SinkConnector {
   @Override
   public void start(Map<String, String> props) {
     try {
-      new TrailSinkConfig(props).checkTopics();
+      TrailSinkConfig checked = new TrailSinkConfig(props);
+      checked.checkTopics();
+      checked.checkRegistry();
     } catch (ConfigException e) {
       throw new ConnectException(e.getMessage(), e);
     }

@@ -29,6 +29,7 @@ import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.metrics.Gauge;
 import org.apache.kafka.common.metrics.PluginMetrics;
 import org.apache.kafka.common.serialization.Deserializer;
+import org.apache.kafka.connect.data.Struct;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.ErrantRecordReporter;
@@ -48,7 +49,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class TrailSinkTask extends SinkTask {
   private static final Logger LOG = LoggerFactory.getLogger(TrailSinkTask.class);
-  private static final String CONVERTER = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
   private final Supplier<Deserializer<?>> deserializers;
   private final InstantSource clock;
@@ -97,10 +97,12 @@ public final class TrailSinkTask extends SinkTask {
                   TrailSinkConfig.TASK_NUMBER, Integer.toHexString(System.identityHashCode(this)))
               + " of process "
               + ProcessHandle.current().pid();
-      Deserializer<?> values = deserializers.get();
-      values.configure(checked.originals(), false);
       config = Optional.of(checked);
-      deserializer = Optional.of(values);
+      if (checked.hasRegistry()) {
+        Deserializer<?> values = deserializers.get();
+        values.configure(checked.originals(), false);
+        deserializer = Optional.of(values);
+      }
       store =
           Optional.of(
               new TrailStore(root, name, checked.limits(), checked.expireAfter(), counters, clock));
@@ -139,17 +141,21 @@ public final class TrailSinkTask extends SinkTask {
       alone.addAll(trails);
       alone.removeIf(number -> events.contains(number) && trails.contains(number));
       throw new ConnectException(
-          "Partitions "
-              + alone
-              + " were assigned of one of "
+          "This task got "
+              + events.size()
+              + " partitions of "
               + config.orElseThrow().eventsTopic()
               + " "
               + new TreeSet<>(events)
               + " and "
+              + trails.size()
+              + " of "
               + config.orElseThrow().trailsTopic()
               + " "
               + new TreeSet<>(trails)
-              + " only; a host's events and trail states must come to one task. Both topics need"
+              + ", so "
+              + alone
+              + " of one topic alone; a host's events and trail states must come to one task. Both topics need"
               + " the same partition count, and the consumer group the range assignor:"
               + " consumer.override.partition.assignment.strategy="
               + "org.apache.kafka.clients.consumer.RangeAssignor (with group.protocol=consumer:"
@@ -222,18 +228,8 @@ public final class TrailSinkTask extends SinkTask {
       // A tombstone: compaction forgets a trail's state, the collected trail stays.
       return;
     }
-    if (!(record.value() instanceof byte[] bytes)) {
-      throw new ConnectException(
-          "Value of "
-              + place(record)
-              + " is a "
-              + record.value().getClass().getName()
-              + ", wanted the bytes as they are in the topic: set value.converter="
-              + CONVERTER
-              + " for this connector");
-    }
     try {
-      Object value = decode(record.topic(), bytes);
+      Object value = value(record);
       switch (value) {
         case AuditEvent event -> take(record.kafkaPartition(), event);
         case TrailState state -> take(record.kafkaPartition(), state);
@@ -246,9 +242,32 @@ public final class TrailSinkTask extends SinkTask {
     }
   }
 
-  private Object decode(String topic, byte[] bytes) throws IOException {
+  private Object value(SinkRecord record) throws IOException {
+    return switch (record.value()) {
+      case byte[] bytes -> decode(record, bytes);
+      case Struct struct ->
+          StructValues.read(struct, record.topic().equals(config.orElseThrow().eventsTopic()));
+      default ->
+          throw new ConnectException(
+              "Value of "
+                  + place(record)
+                  + " is a "
+                  + record.value().getClass().getName()
+                  + ", wanted the bytes as they are in the topic, or an Avro converter's Struct: set"
+                  + " "
+                  + TrailSinkConfig.VALUE_CONVERTER
+                  + "="
+                  + TrailSinkConfig.BYTES_CONVERTER
+                  + " for this connector");
+    };
+  }
+
+  private Object decode(SinkRecord record, byte[] bytes) throws IOException {
+    Deserializer<?> values =
+        deserializer.orElseThrow(
+            () -> new ConnectException(place(record) + ": " + TrailSinkConfig.missingRegistry()));
     try {
-      Object value = deserializer.orElseThrow().deserialize(topic, bytes);
+      Object value = values.deserialize(record.topic(), bytes);
       if (value == null) {
         throw new InvalidRecordException("the value is empty");
       }

@@ -31,6 +31,8 @@ class TrailSinkConfigTest {
     Map<String, Object> defaults = new HashMap<>(TrailSinkConfig.TABLE.defaultValues());
     assertThat(defaults).containsEntry("expire.after", null);
     defaults.remove("expire.after");
+    assertThat(defaults).containsKey("schema.registry.url");
+    assertThat(defaults.remove("schema.registry.url")).isNull();
     assertThat(defaults)
         .containsExactlyInAnyOrderEntriesOf(
             Map.of(
@@ -38,6 +40,8 @@ class TrailSinkConfigTest {
                 "audit.events",
                 "trails.topic",
                 "audit.trails",
+                "root.network",
+                false,
                 "trail.max.bytes",
                 68_719_476_736L,
                 "open.files.max",
@@ -101,6 +105,24 @@ class TrailSinkConfigTest {
     assertThat(errors(with("links.max", "-1"))).hasSize(1);
     assertThat(errors(with("expire.after", "60"))).singleElement().asString().contains("60d");
     assertThat(errors(with("schema.registry.url", ""))).hasSize(1);
+  }
+
+  @Test
+  void validate_wantsTheRegistryWhereValuesComeAsBytes() {
+    Map<String, String> settings = settings();
+    settings.remove("schema.registry.url");
+    assertThat(errors(settings)).as("the worker's converter is not known").isEmpty();
+    settings.put("value.converter", "io.confluent.connect.avro.AvroConverter");
+    assertThat(errors(settings)).isEmpty();
+    settings.put("value.converter", "org.apache.kafka.connect.converters.ByteArrayConverter");
+    assertThat(errors(settings))
+        .singleElement()
+        .asString()
+        .contains("schema.registry.url is missing: set it")
+        .contains("Avro converter");
+    assertThatThrownBy(() -> new TrailSinkConnector().start(settings))
+        .isInstanceOf(ConnectException.class)
+        .hasMessageContaining("schema.registry.url is missing");
   }
 
   @Test
