@@ -265,10 +265,15 @@ final class EndToEnd implements Catchup.Parts, AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
+  public void close() {
     for (AutoCloseable part : new AutoCloseable[] {agent, worker, jobs, reader, registry, admin}) {
       if (part != null) {
-        part.close();
+        try {
+          part.close();
+        } catch (Exception e) {
+          // The others are to be stopped all the same.
+          System.err.println("closing " + part + ": " + e);
+        }
       }
     }
   }
