@@ -59,6 +59,26 @@ public final class TopicAdmin {
    * @throws KafkaException if the broker refuses or cannot be reached
    */
   public List<String> create(int partitions, Optional<Short> replicationFactor) {
+    return create(partitions, replicationFactor, OptionalInt.empty());
+  }
+
+  /**
+   * {@link #create(int, Optional)} that also says how many copies must have a record before it is
+   * acknowledged.
+   *
+   * @param minInsyncReplicas at least 1 and at most the replication factor; empty for the broker's
+   *     default
+   */
+  public List<String> create(
+      int partitions, Optional<Short> replicationFactor, OptionalInt minInsyncReplicas) {
+    if (minInsyncReplicas.isPresent()
+        && (minInsyncReplicas.getAsInt() < 1
+            || (replicationFactor.isPresent()
+                && minInsyncReplicas.getAsInt() > replicationFactor.get()))) {
+      throw new IllegalArgumentException(
+          "minInsyncReplicas must be 1 to the replication factor, found "
+              + minInsyncReplicas.getAsInt());
+    }
     if (partitions < 1) {
       throw new IllegalArgumentException("partitions must be at least 1, found " + partitions);
     }
@@ -79,7 +99,7 @@ public final class TopicAdmin {
             .map(
                 name ->
                     new NewTopic(name, Optional.of(partitions), replicationFactor)
-                        .configs(settings(name)))
+                        .configs(settings(name, minInsyncReplicas)))
             .toList();
     List<String> created = new ArrayList<>();
     admin
@@ -96,7 +116,7 @@ public final class TopicAdmin {
             });
     if (created.size() < missing.size()) {
       // The other one may have meant another count, or not be done.
-      created.addAll(create(partitions, replicationFactor));
+      created.addAll(create(partitions, replicationFactor, minInsyncReplicas));
     }
     awaitVisible();
     return created.stream().sorted().toList();
@@ -218,6 +238,13 @@ public final class TopicAdmin {
         .values()
         .forEach((resource, future) -> configs.put(resource.name(), get(future)));
     return new TreeMap<>(configs);
+  }
+
+  private static Map<String, String> settings(String name, OptionalInt minInsyncReplicas) {
+    Map<String, String> settings = new TreeMap<>(settings(name));
+    minInsyncReplicas.ifPresent(
+        count -> settings.put(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG, Integer.toString(count)));
+    return settings;
   }
 
   /** What a topic is created with. */

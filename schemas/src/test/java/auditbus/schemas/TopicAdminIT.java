@@ -9,13 +9,18 @@ import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -53,6 +58,26 @@ class TopicAdminIT {
     assertThat(topics.check()).isEmpty();
     assertThat(topics.check(3)).isEmpty();
     assertThat(topics.create(3, 1)).isEmpty();
+  }
+
+  @Test
+  void create_setsHowManyCopiesAnAcknowledgementNeeds() throws Exception {
+    assertThatThrownBy(() -> topics.create(1, Optional.of((short) 1), OptionalInt.of(2)))
+        .isInstanceOf(IllegalArgumentException.class);
+    topics.create(1, Optional.of((short) 1), OptionalInt.of(1));
+    for (String name : Topics.names()) {
+      ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, name);
+      ConfigEntry entry =
+          admin
+              .describeConfigs(List.of(topic))
+              .all()
+              .get()
+              .get(topic)
+              .get(TopicConfig.MIN_IN_SYNC_REPLICAS_CONFIG);
+      assertThat(entry.value()).as(name).isEqualTo("1");
+      assertThat(entry.source()).as(name).isEqualTo(ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG);
+    }
+    assertThat(topics.check()).isEmpty();
   }
 
   @Test

@@ -7,10 +7,16 @@ import auditbus.streams.job.JobConfig;
 import auditbus.streams.job.JobRunner;
 import auditbus.streams.job.JobState;
 import auditbus.streams.shutdown.ShutdownJob;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
@@ -31,6 +37,7 @@ import picocli.CommandLine.Spec;
 @Command(name = "streams", description = "Runs streams jobs.", mixinStandardHelpOptions = true)
 public final class StreamsCommand implements Runnable {
   private static final long LOOK_MS = 500;
+  private static final int LOOKS_A_STATUS = 2;
 
   @Spec private CommandSpec spec;
 
@@ -58,9 +65,16 @@ public final class StreamsCommand implements Runnable {
               paramLabel = "DIR",
               description = "Directory of the jobs' state (state.dir).")
           String stateDir,
+      @Option(
+              names = "--status-file",
+              paramLabel = "FILE",
+              description =
+                  "Written anew every second, a line 'JOB STATE' a job; a health check wants it"
+                      + " young, and RUNNING.")
+          Path statusFile,
       @Parameters(paramLabel = "JOB", arity = "0..*", description = "gaps, shutdown; default all.")
           List<String> names)
-      throws InterruptedException {
+      throws InterruptedException, IOException {
     CommandLine command = spec.subcommands().get("run");
     Map<String, String> settings = new TreeMap<>(client.settings());
     if (stateDir != null) {
@@ -84,11 +98,12 @@ public final class StreamsCommand implements Runnable {
               + String.join(", ", unknown)
               + "; streams settings lists those of auditbus");
     }
-    return untilToldToEnd(command, runner);
+    return untilToldToEnd(command, runner, Optional.ofNullable(statusFile));
   }
 
-  private static int untilToldToEnd(CommandLine command, JobRunner runner)
-      throws InterruptedException {
+  private static int untilToldToEnd(
+      CommandLine command, JobRunner runner, Optional<Path> statusFile)
+      throws InterruptedException, IOException {
     CountDownLatch end = new CountDownLatch(1);
     CountDownLatch ended = new CountDownLatch(1);
     Thread hook =
@@ -106,7 +121,10 @@ public final class StreamsCommand implements Runnable {
     try (runner) {
       runner.start();
       Map<String, KafkaStreams.State> told = new LinkedHashMap<>();
-      while (!end.await(LOOK_MS, TimeUnit.MILLISECONDS)) {
+      for (int look = 0; !end.await(LOOK_MS, TimeUnit.MILLISECONDS); look++) {
+        if (statusFile.isPresent() && look % LOOKS_A_STATUS == 0) {
+          writeStatus(statusFile.get(), runner.state().values());
+        }
         for (JobState job : runner.state().values()) {
           if (job.state() != told.put(job.job(), job.state())) {
             command.getOut().println(job.job() + " " + job.state());
@@ -122,6 +140,16 @@ public final class StreamsCommand implements Runnable {
     } finally {
       ended.countDown();
     }
+  }
+
+  private static void writeStatus(Path file, Collection<JobState> jobs) throws IOException {
+    StringBuilder text = new StringBuilder();
+    jobs.forEach(job -> text.append(job.job()).append(' ').append(job.state()).append('\n'));
+    // Whole or not at all: who looks meanwhile sees the one before.
+    Path temporary = file.resolveSibling(file.getFileName() + ".tmp");
+    Files.writeString(temporary, text);
+    Files.move(
+        temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
   }
 
   private static List<Job> choose(CommandLine command, List<String> names) {

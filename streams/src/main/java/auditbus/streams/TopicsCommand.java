@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.apache.kafka.clients.CommonClientConfigs;
 import org.apache.kafka.clients.admin.Admin;
 import picocli.CommandLine;
@@ -49,14 +50,33 @@ public final class TopicsCommand implements Runnable {
               names = "--replication",
               paramLabel = "N",
               description = "Copies of each partition; default the broker's.")
-          Short replication) {
-    if (partitions < 1 || (replication != null && replication < 1)) {
+          Short replication,
+      @Option(
+              names = "--min-insync",
+              paramLabel = "N",
+              description =
+                  "Copies that must have a record before it is acknowledged"
+                      + " (min.insync.replicas); default the broker's.")
+          Integer minInsync) {
+    if (partitions < 1
+        || (replication != null && replication < 1)
+        || (minInsync != null && minInsync < 1)) {
       throw new ParameterException(
-          spec.subcommands().get("create"), "--partitions and --replication must be at least 1");
+          spec.subcommands().get("create"),
+          "--partitions, --replication and --min-insync must be at least 1");
+    }
+    if (replication != null && minInsync != null && minInsync > replication) {
+      throw new ParameterException(
+          spec.subcommands().get("create"),
+          "--min-insync must be at most --replication, found " + minInsync + " of " + replication);
     }
     try (Admin admin = admin(client)) {
       List<String> created =
-          new TopicAdmin(admin).create(partitions, Optional.ofNullable(replication));
+          new TopicAdmin(admin)
+              .create(
+                  partitions,
+                  Optional.ofNullable(replication),
+                  minInsync == null ? OptionalInt.empty() : OptionalInt.of(minInsync));
       created.forEach(name -> spec.commandLine().getOut().println("created " + name));
       if (created.isEmpty()) {
         spec.commandLine().getOut().println("all topics are there");

@@ -75,6 +75,11 @@ class MainTest {
   }
 
   @Test
+  void moreCopiesToAcknowledgeThanThereAre_isOneLineAndExit2() {
+    wrongUsage("found 3 of 2", "topics", "create", "--replication", "2", "--min-insync", "3");
+  }
+
+  @Test
   void missingConfigFile_isOneLineAndExit2() {
     wrongUsage("there is no file", "streams", "run", "--config", "/nowhere/at/all");
   }
