@@ -43,6 +43,7 @@ final class TrailSinkConfig extends AbstractConfig {
 
   /** Given by the connector to each task, not by users: Connect tells a task its number nowhere. */
   static final String TASK_NUMBER = "task.number";
+
   static final String VALUE_CONVERTER = "value.converter";
   static final String BYTES_CONVERTER = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
