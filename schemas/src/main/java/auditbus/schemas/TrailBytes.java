@@ -5,6 +5,7 @@ import java.io.EOFException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -15,8 +16,8 @@ import org.apache.avro.Schema;
 
 /**
  * Reads of an {@link AuditEvent} only which bytes of which trail it carries, and steps over all
- * else without decoding it: host, source, trail; of each record trail, position, length, raw. The
- * bytes are not copied, {@code raw} is a part of the message's array.
+ * else without decoding it: host, source, trail, format; of each record trail, position, length,
+ * raw. The bytes are not copied, {@code raw} is a part of the message's array.
  *
  * <p>It is made for one writer's schema, whatever fields and order that has, as long as these few
  * are of the types they have here. For any other schema, and for recursive ones, there is none, and
@@ -32,6 +33,7 @@ final class TrailBytes {
   private static final String HOST = "host";
   private static final String SOURCE = "source";
   private static final String TRAIL = "trail";
+  private static final String FORMAT = "format";
   private static final String RECORDS = "records";
   private static final String POSITION = "position";
   private static final String LENGTH = "length";
@@ -76,6 +78,11 @@ final class TrailBytes {
       ofEvent.put(SOURCE, (in, event) -> event.setSource(in.text()));
       wanted(writer, TRAIL, Schema.Type.STRING);
       ofEvent.put(TRAIL, (in, event) -> event.setTrail(in.text()));
+      if (writer.getField(FORMAT) != null) {
+        wanted(writer, FORMAT, Schema.Type.ENUM);
+        List<Format> formats = formats(writer.getField(FORMAT).schema());
+        ofEvent.put(FORMAT, (in, event) -> event.setFormat(formats.get(in.branch(formats.size()))));
+      }
       ofEvent.put(RECORDS, (in, event) -> event.setRecords(records(in, recordParts)));
       return Optional.of(new TrailBytes(parts(writer, ofEvent)));
     } catch (OtherSchemaException e) {
@@ -89,6 +96,18 @@ final class TrailBytes {
     if (field == null || field.schema().getType() != type) {
       throw new OtherSchemaException();
     }
+  }
+
+  // As Avro resolves: by name, and what this version does not know is the default.
+  private static List<Format> formats(Schema writer) {
+    return writer.getEnumSymbols().stream()
+        .map(
+            symbol ->
+                Arrays.stream(Format.values())
+                    .filter(format -> format.name().equals(symbol))
+                    .findFirst()
+                    .orElse(Format.UNKNOWN))
+        .toList();
   }
 
   private static Part<AuditRecord> nullable(Schema record, String name)
@@ -144,6 +163,7 @@ final class TrailBytes {
   AuditEvent read(byte[] bytes, int from) throws IOException {
     Cursor in = new Cursor(bytes, from);
     AuditEvent event = new AuditEvent();
+    event.setFormat(Format.UNKNOWN);
     try {
       for (Part<AuditEvent> part : parts) {
         part.read(in, event);

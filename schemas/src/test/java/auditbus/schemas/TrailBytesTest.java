@@ -103,6 +103,7 @@ class TrailBytesTest {
     assertThat(found.getHost()).isEqualTo(wanted.getHost());
     assertThat(found.getSource()).isEqualTo(wanted.getSource());
     assertThat(found.getTrail()).isEqualTo(wanted.getTrail());
+    assertThat(found.getFormat()).isEqualTo(wanted.getFormat());
     assertThat(found.getRecords()).hasSameSizeAs(wanted.getRecords());
     for (int i = 0; i < wanted.getRecords().size(); i++) {
       AuditRecord record = found.getRecords().get(i);
