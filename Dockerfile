@@ -3,7 +3,7 @@
 
 FROM eclipse-temurin:25.0.3_9-jdk AS build
 WORKDIR /build
-COPY mvnw pom.xml ./
+COPY mvnw pom.xml LICENSE ./
 COPY .mvn .mvn
 COPY schemas schemas
 COPY agent agent
@@ -13,10 +13,10 @@ COPY standalone standalone
 COPY benchmarks/pom.xml benchmarks/pom.xml
 RUN ./mvnw -B -q -Dmaven.test.skip=true -pl standalone -am package
 # The worker's class path is Kafka's alone: the sink comes by plugin.path, with its own libraries.
-RUN mkdir -p /connect/lib /connect/plugins/auditbus-sinks \
+RUN mkdir -p /connect/lib /connect/plugins \
  && cp standalone/target/lib/*.jar /connect/lib/ \
  && rm /connect/lib/auditbus-*.jar /connect/lib/rocksdbjni-*.jar /connect/lib/kafka-streams-*.jar \
- && cp sinks/target/auditbus-sinks.jar sinks/target/lib/*.jar /connect/plugins/auditbus-sinks/
+ && cd /connect/plugins && jar xf /build/sinks/target/auditbus-auditbus-sinks-*.zip
 
 FROM eclipse-temurin:25.0.3_9-jre AS runtime
 # The directories are the user's before a volume is mounted there: a new named volume takes that over.
