@@ -24,6 +24,7 @@ final class SinkCounters {
   final AtomicLong bytesVerified = new AtomicLong();
   final AtomicLong trailsUnverified = new AtomicLong();
   final AtomicLong trailsQuarantined = new AtomicLong();
+  final AtomicLong endsChanged = new AtomicLong();
   final AtomicLong trailsOpen = new AtomicLong();
   final AtomicLong trailsEndedIncomplete = new AtomicLong();
 
@@ -39,6 +40,7 @@ final class SinkCounters {
     add(all, "bytes-verified", "Bytes of verified trails.", bytesVerified);
     add(all, "trails-unverified", "Trails finished whose digest is unknown.", trailsUnverified);
     add(all, "trails-quarantined", "Trails that contradict their agent.", trailsQuarantined);
+    add(all, "trail-ends-changed", "Ends that contradicted one said before.", endsChanged);
     add(all, "trails-open", "Unfinished trails the task holds in memory.", trailsOpen);
     add(
         all,

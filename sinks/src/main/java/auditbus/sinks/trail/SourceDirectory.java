@@ -98,9 +98,12 @@ final class SourceDirectory implements AutoCloseable {
   }
 
   private static FileChannel lock(Path path, String owner) throws IOException {
+    Path file = path.resolve(".lock");
+    // Before it is opened: closing another source's lock file by a second name would free it.
+    DurableFile.isOwn(file);
     FileChannel channel =
         FileChannel.open(
-            path.resolve(".lock"),
+            file,
             Set.of(
                 StandardOpenOption.CREATE,
                 StandardOpenOption.READ,
@@ -131,8 +134,15 @@ final class SourceDirectory implements AutoCloseable {
     Map<String, String> finished = new HashMap<>();
     try (DirectoryStream<Path> files = Files.newDirectoryStream(path)) {
       for (Path file : files) {
-        FinalName.ofFile(file.getFileName().toString())
-            .ifPresent(name -> finished.put(name.trail(), file.getFileName().toString()));
+        Optional<FinalName> name = FinalName.ofFile(file.getFileName().toString());
+        if (name.isPresent()) {
+          if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS)) {
+            finished.put(name.get().trail(), file.getFileName().toString());
+          } else {
+            // Taken for finished, it would make the sink drop the trail's records as late ones.
+            LOG.error("{} is no regular file: remove it, its trail cannot be finished", file);
+          }
+        }
       }
     }
     clean(path, finished);
