@@ -37,8 +37,52 @@ final class DurableFile {
         channel.write(buffer);
       }
       channel.force(true);
+    } catch (IOException e) {
+      discard(temporary, e);
+      throw e;
     }
-    Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+    try {
+      Files.move(temporary, path, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      discard(temporary, e);
+      throw e;
+    }
+  }
+
+  // Half a file is of no use to anybody, and on a full disk it keeps room from the next try.
+  private static void discard(Path temporary, IOException failure) {
+    try {
+      Files.deleteIfExists(temporary);
+    } catch (IOException e) {
+      failure.addSuppressed(e);
+    }
+  }
+
+  /**
+   * Checks a file before it is opened for writing: it must be absent, or a regular file with one
+   * name. A link would lead the sink's bytes, or its lock, to a stranger's file; a FIFO or a device
+   * would swallow them.
+   *
+   * @return whether it is there
+   * @throws IOException saying what was found and what to do
+   */
+  static boolean isOwn(Path path) throws IOException {
+    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+      return false;
+    }
+    if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+      throw new IOException(path + " is no regular file but a link, a FIFO or the like: remove it");
+    }
+    int names = (int) Files.getAttribute(path, "unix:nlink", LinkOption.NOFOLLOW_LINKS);
+    if (names != 1) {
+      throw new IOException(
+          path
+              + " has "
+              + names
+              + " names (hard links), so writing to it would change a file elsewhere: remove the"
+              + " other names, or this one if it was planted");
+    }
+    return true;
   }
 
   private static String hidden(Path path) {

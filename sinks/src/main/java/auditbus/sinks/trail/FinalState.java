@@ -57,6 +57,11 @@ record FinalState(
     }
   }
 
+  /** Whether name, size and digest are the same: what the finished file depends on. */
+  boolean saysTheSame(FinalState other) {
+    return name.equals(other.name) && size == other.size && sha256.equals(other.sha256);
+  }
+
   /** The final state a message tells of; empty while the trail goes on. */
   static Optional<FinalState> of(TrailState state) {
     boolean open = state.getName().equals(state.getTrail() + FinalName.NOT_TERMINATED);

@@ -27,6 +27,7 @@ final class SinkCounters {
   final AtomicLong trailsExpired = new AtomicLong();
   final AtomicLong bytesExpired = new AtomicLong();
   final AtomicLong chainBreaks = new AtomicLong();
+  final AtomicLong endsChanged = new AtomicLong();
   final AtomicLong trailsOpen = new AtomicLong();
   final AtomicLong trailsEndedIncomplete = new AtomicLong();
 
@@ -45,6 +46,7 @@ final class SinkCounters {
     add(all, "trails-expired", "Verified trails removed as configured.", trailsExpired);
     add(all, "bytes-expired", "Bytes of these.", bytesExpired);
     add(all, "chain-breaks", "Trails that name another predecessor than ours.", chainBreaks);
+    add(all, "trail-ends-changed", "Ends that contradicted one said before.", endsChanged);
     add(all, "trails-open", "Unfinished trails the task holds in memory.", trailsOpen);
     add(
         all,

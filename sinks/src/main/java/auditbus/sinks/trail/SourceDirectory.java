@@ -125,9 +125,12 @@ final class SourceDirectory implements AutoCloseable {
   }
 
   private static FileChannel lock(Path path, String owner) throws IOException {
+    Path file = path.resolve(".lock");
+    // Before it is opened: closing another source's lock file by a second name would free it.
+    DurableFile.isOwn(file);
     FileChannel channel =
         FileChannel.open(
-            path.resolve(".lock"),
+            file,
             Set.of(
                 StandardOpenOption.CREATE,
                 StandardOpenOption.READ,
@@ -154,9 +157,9 @@ final class SourceDirectory implements AutoCloseable {
     }
   }
 
-  // What is finished here: what the manifest says and the directory has. Work that a crash left
-  // half
-  // done is done first: the manifest tells of it before it happens.
+  // What is finished here: what the manifest says and the directory has. What a crash left half
+  // done
+  // is done first: the manifest tells of it before it happens.
   private void recover(Manifest.Contents contents) throws IOException {
     if (!contents.faults().isEmpty()) {
       LOG.error(
@@ -198,7 +201,11 @@ final class SourceDirectory implements AutoCloseable {
 
   private void recover(String fileName) throws IOException {
     Optional<FinalName> name = FinalName.ofFile(fileName);
-    if (name.isPresent()) {
+    if (name.isPresent() && !isThere(fileName)) {
+      // Taken for finished, it would make the sink drop the trail's records as late ones.
+      LOG.error(
+          "{} is no regular file: remove it, its trail cannot be finished", path.resolve(fileName));
+    } else if (name.isPresent()) {
       if (finished.putIfAbsent(name.get().trail(), fileName) == null) {
         LOG.error(
             "{}: is not in {}: it was put there or the manifest was cut; its trail counts as"
@@ -234,7 +241,7 @@ final class SourceDirectory implements AutoCloseable {
   }
 
   private boolean isThere(String name) {
-    return Files.exists(path.resolve(name), LinkOption.NOFOLLOW_LINKS);
+    return Files.isRegularFile(path.resolve(name), LinkOption.NOFOLLOW_LINKS);
   }
 
   // What a crash left of our own: half-written small files, sidecars of trails just finished.

@@ -14,6 +14,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -42,6 +43,9 @@ import org.slf4j.LoggerFactory;
  */
 final class Trail {
   private static final Logger LOG = LoggerFactory.getLogger(Trail.class);
+
+  private static final Set<PosixFilePermission> WRITTEN =
+      PosixFilePermissions.fromString("rw-r-----");
 
   private final TrailId id;
   private final SourceDirectory directory;
@@ -126,7 +130,7 @@ final class Trail {
       }
     } else {
       trail.quarantined =
-          Files.exists(
+          Files.isRegularFile(
                   directory.file(id.trail() + FinalName.QUARANTINED), LinkOption.NOFOLLOW_LINKS)
               ? Optional.of("quarantined before its sidecar was damaged")
               : Optional.empty();
@@ -315,6 +319,19 @@ final class Trail {
   /** Takes the trail's final state; the last one holds. */
   void end(FinalState state) {
     if (!end.equals(Optional.of(state))) {
+      if (end.isPresent() && !end.get().saysTheSame(state)) {
+        counters.endsChanged.incrementAndGet();
+        LOG.error(
+            "Trail {} ended twice and not the same: first {}, {} bytes, SHA-256 {}; now {}, {}"
+                + " bytes, SHA-256 {}. The last one holds.",
+            id,
+            end.get().name().name(),
+            end.get().size(),
+            end.get().sha256().orElse("unknown"),
+            state.name().name(),
+            state.size(),
+            state.sha256().orElse("unknown"));
+      }
       end = Optional.of(state);
       digest = null;
       stateDirty = true;
@@ -632,7 +649,13 @@ final class Trail {
         moveToQuarantine();
       }
       Path path = path();
-      boolean isNew = !Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+      boolean isNew = !DurableFile.isOwn(path);
+      if (!isNew
+          && !Files.getPosixFilePermissions(path, LinkOption.NOFOLLOW_LINKS)
+              .contains(PosixFilePermission.OWNER_WRITE)) {
+        // Read-only already, and a crash or the disk kept it from its final name.
+        Files.setPosixFilePermissions(path, WRITTEN);
+      }
       channel =
           FileChannel.open(
               path,
@@ -641,7 +664,7 @@ final class Trail {
                   StandardOpenOption.READ,
                   StandardOpenOption.WRITE,
                   LinkOption.NOFOLLOW_LINKS),
-              PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-r-----")));
+              PosixFilePermissions.asFileAttribute(WRITTEN));
       if (isNew) {
         directory.appeared();
       }

@@ -39,7 +39,26 @@ class NamesTest {
       "%2e%2e%2f",
       "a".repeat(254),
       "\u202e" + "a",
-      "\uff0e\uff0e"
+      "\uff0e\uff0e",
+      "/absolute",
+      "...",
+      "a/..",
+      "./a",
+      ".lock",
+      ".coverage",
+      "MANIFEST",
+      "a".repeat(255),
+      "ä".repeat(128),
+      "w\u0435b1", // Cyrillic e
+      "web\u0661", // Arabic-Indic one
+      "ｗeb1", // full width
+      "web1\u0000",
+      "web1 ",
+      " web1",
+      "web1\t",
+      "web1\u00a0",
+      "/dev/null",
+      "CON"
     };
   }
 
