@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import auditbus.schemas.AuditEvent;
 import auditbus.schemas.Topics;
+import auditbus.sinks.manifest.Manifest;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -192,7 +193,33 @@ class SinkDiskTest {
     assertNothingWronglyFinal(List.of(trail));
     Files.delete(ballast);
     worker.commit();
-    assertThat(names(trail)).containsExactly(".lock", trail.name(), trail.name() + ".unverified");
+    assertThat(names(trail))
+        .containsExactly(
+            ".lock", trail.name(), trail.name() + ".unverified", "MANIFEST", "audit.log");
+  }
+
+  @Test
+  void sink_finishesAllTheSameWhereTheManifestFoundNoRoom() throws IOException {
+    start("size=1m");
+    TestTrail trail = trail(5_000, 40);
+    worker.send(trail.event(0, 5_000));
+    worker.commit();
+    Path ballast = fill();
+    worker.send(0, trail.terminated());
+    List<SinkRecord> batch = worker.poll(TRAILS, 10);
+    assertThatThrownBy(() -> worker.task.put(batch))
+        .isInstanceOf(RetriableException.class)
+        .hasMessageContaining("No space left on device");
+    worker.committed.clear();
+    worker.commit();
+    assertThat(worker.committed).as("whole and not finished yet").isEmpty();
+    assertNothingWronglyFinal(List.of(trail));
+    Files.delete(ballast);
+    worker.commit();
+    assertThat(file(trail)).hasBinaryContent(trail.bytes());
+    Manifest.Contents manifest = Manifest.read(file(trail).getParent());
+    assertThat(manifest.faults()).isEmpty();
+    assertThat(manifest.entries()).hasSize(1);
   }
 
   @Test
@@ -234,7 +261,7 @@ class SinkDiskTest {
     worker.task.put(batch);
     worker.commit();
     assertThat(file(trail)).hasBinaryContent(trail.bytes());
-    assertThat(names(trail)).containsExactly(".lock", trail.name());
+    assertThat(names(trail)).containsExactly(".lock", trail.name(), "MANIFEST", "audit.log");
     assertThat(worker.committed).containsEntry(EVENTS, 2L);
   }
 
