@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
+import auditbus.agent.AgentProgress;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -20,6 +22,21 @@ record SourceProgress(
     long eventsAcked,
     Optional<String> error,
     boolean done) {
+  /** How far it is with each of its sources. */
+  static List<SourceProgress> of(AgentProgress progress) {
+    return progress.sources().stream()
+        .map(
+            source ->
+                new SourceProgress(
+                    source.name(),
+                    source.bytesKnown(),
+                    source.bytesAcked(),
+                    source.events(),
+                    source.error(),
+                    source.done()))
+        .toList();
+  }
+
   SourceProgress {
     Objects.requireNonNull(name, "name");
     Objects.requireNonNull(error, "error");

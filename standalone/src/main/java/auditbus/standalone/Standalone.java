@@ -195,18 +195,7 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
   @Override
   public State state() {
     AgentProgress progress = agent.progress();
-    List<SourceProgress> sources =
-        progress.sources().stream()
-            .map(
-                source ->
-                    new SourceProgress(
-                        source.name(),
-                        source.bytesKnown(),
-                        source.bytesAcked(),
-                        source.events(),
-                        source.error(),
-                        source.done()))
-            .toList();
+    List<SourceProgress> sources = SourceProgress.of(progress);
     TopicsReader.Read read = reader.read();
     Optional<String> failure =
         Stream.<Optional<String>>of(

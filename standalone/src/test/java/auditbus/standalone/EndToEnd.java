@@ -202,18 +202,7 @@ final class EndToEnd implements Catchup.Parts, AutoCloseable {
   @Override
   public Standalone.State state() {
     AgentProgress progress = agent.progress();
-    List<SourceProgress> sources =
-        progress.sources().stream()
-            .map(
-                source ->
-                    new SourceProgress(
-                        source.name(),
-                        source.bytesKnown(),
-                        source.bytesAcked(),
-                        source.events(),
-                        source.error(),
-                        source.done()))
-            .toList();
+    List<SourceProgress> sources = SourceProgress.of(progress);
     TopicsReader.Read read = reader.read();
     Optional<String> failure =
         reader

@@ -3,17 +3,14 @@ package auditbus.sinks.trail;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import auditbus.schemas.TestBroker;
+import auditbus.schemas.ApicurioRegistry;
 import java.io.IOException;
-import java.net.HttpURLConnection;
-import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
-import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -25,71 +22,28 @@ import org.junit.jupiter.api.io.TempDir;
  */
 class ConverterIT {
   @TempDir Path data;
-  private Process registry;
-  private String url;
+  private ApicurioRegistry registry;
 
   @BeforeEach
   void start() throws Exception {
-    Path apicurio = Path.of(System.getProperty("apicurio.directory", "target/apicurio"));
-    assertThat(apicurio.resolve("quarkus-run.jar"))
-        .as("unpacked by the build before integration tests")
-        .exists();
-    int port = TestBroker.freePort();
-    Path log = data.resolve("apicurio.log");
-    registry =
-        new ProcessBuilder(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "-Xmx256m",
-                "-XX:+UseSerialGC",
-                "-Dquarkus.http.host=127.0.0.1",
-                "-Dquarkus.http.port=" + port,
-                "-Dquarkus.management.host=127.0.0.1",
-                "-Dquarkus.management.port=" + TestBroker.freePort(),
-                "-jar",
-                apicurio.resolve("quarkus-run.jar").toAbsolutePath().toString())
-            .directory(data.toFile())
-            .redirectErrorStream(true)
-            .redirectOutput(log.toFile())
-            .start();
-    url = "http://127.0.0.1:" + port;
-    long deadline = System.nanoTime() + TimeUnit.MINUTES.toNanos(2);
-    while (!serves()) {
-      if (!registry.isAlive() || System.nanoTime() > deadline) {
-        throw new IOException("Apicurio does not serve: " + Files.readString(log));
-      }
-      Thread.sleep(100);
-    }
-  }
-
-  private boolean serves() {
-    try {
-      HttpURLConnection connection =
-          (HttpURLConnection)
-              URI.create(url + "/apis/ccompat/v7/subjects").toURL().openConnection();
-      connection.setConnectTimeout(1_000);
-      connection.setReadTimeout(5_000);
-      return connection.getResponseCode() == 200;
-    } catch (IOException e) {
-      return false;
-    }
+    registry = ApicurioRegistry.open(data);
   }
 
   @AfterEach
-  void stop() throws InterruptedException {
-    registry.destroy();
-    if (!registry.waitFor(20, TimeUnit.SECONDS)) {
-      registry.destroyForcibly().waitFor();
+  void stop() {
+    if (registry != null) {
+      registry.close();
     }
   }
 
   @Test
   void worker_withAnAvroConverterWritesTheSameTrails() throws Exception {
-    try (TestCollector collector = new TestCollector(data, url + "/apis/ccompat/v7", 4, 4)) {
+    try (TestCollector collector = new TestCollector(data, registry.confluentUrl(), 4, 4)) {
       // The converter names no services: the worker has to look through its jars.
       collector.startWorkerProcess(plugins(), Map.of("plugin.discovery", "hybrid_warn"));
       Map<String, String> config = collector.connector();
       config.put("value.converter", "io.apicurio.registry.utils.converter.AvroConverter");
-      config.put("value.converter.apicurio.registry.url", url + "/apis/registry/v2");
+      config.put("value.converter.apicurio.registry.url", registry.url() + "/apis/registry/v2");
       config.put("value.converter.apicurio.registry.as-confluent", "true");
       config.put("value.converter.apicurio.registry.use-id", "contentId");
       config.put("value.converter.apicurio.registry.headers.enabled", "false");

@@ -245,26 +245,10 @@ class TrailSinkSimulationTest {
     }
     Published published = new Published();
     trails.forEach(trail -> published.add(trail.terminated()));
-    List<String> misfits = new ArrayList<>();
-    Verification.Totals totals =
-        new Verification(
-                new Verification.Report() {
-                  @Override
-                  public void misfit(String file, String why) {
-                    misfits.add(file + ": " + why);
-                  }
-
-                  @Override
-                  public void remark(String file, String what) {
-                    misfits.add(file + ": " + what);
-                  }
-
-                  @Override
-                  public void source(String name, Verification.Totals of) {}
-                },
-                Optional.of(published))
-            .verify(root);
-    assertThat(misfits).as("seed %d", seed).isEmpty();
+    Findings findings = new Findings();
+    Verification.Totals totals = new Verification(findings, Optional.of(published)).verify(root);
+    assertThat(findings.misfits).as("seed %d", seed).isEmpty();
+    assertThat(findings.remarks).as("seed %d", seed).isEmpty();
     assertThat(totals.trails()).isEqualTo(trails.size());
     assertThat(worker.refused).isEmpty();
     assertThat(worker.committed)

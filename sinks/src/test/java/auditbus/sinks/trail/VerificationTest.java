@@ -26,8 +26,8 @@ class VerificationTest {
   @TempDir Path root;
   private final List<TestTrail> trails = new ArrayList<>();
   private final Published published = new Published();
-  private final List<String> misfits = new ArrayList<>();
-  private final List<String> remarks = new ArrayList<>();
+  private List<String> misfits;
+  private List<String> remarks;
   private Path auditd;
 
   @BeforeEach
@@ -57,26 +57,10 @@ class VerificationTest {
   }
 
   private Verification.Totals verify(Path directory, Optional<Published> topic) throws IOException {
-    misfits.clear();
-    remarks.clear();
-    Verification verification =
-        new Verification(
-            new Verification.Report() {
-              @Override
-              public void misfit(String file, String why) {
-                misfits.add(file + ": " + why);
-              }
-
-              @Override
-              public void remark(String file, String what) {
-                remarks.add(file + ": " + what);
-              }
-
-              @Override
-              public void source(String name, Verification.Totals of) {}
-            },
-            topic);
-    Verification.Totals totals = verification.verify(directory);
+    Findings findings = new Findings();
+    Verification.Totals totals = new Verification(findings, topic).verify(directory);
+    misfits = findings.misfits;
+    remarks = findings.remarks;
     assertThat(totals.misfits()).isEqualTo(misfits.size());
     return totals;
   }
