@@ -56,10 +56,29 @@ final class VerifyCommand extends OfData {
       description = "Also compare with what the agents published in audit.trails.")
   private boolean againstTopic;
 
+  @Option(
+      names = "--host",
+      paramLabel = "NAME",
+      description =
+          "With --against-topic: DIR is this host's directory; else it is the root, of all hosts.")
+  private Optional<String> host = Optional.empty();
+
+  @Option(
+      names = "--source",
+      paramLabel = "NAME",
+      description = "With --host: DIR is the directory of this source of it.")
+  private Optional<String> source = Optional.empty();
+
   @Override
   public Integer call() throws IOException, InterruptedException {
     if (directory.isEmpty() && data().isEmpty()) {
       throw new StartException("which directory? give DIR, or --data of a standalone");
+    }
+    if (!againstTopic && (host.isPresent() || source.isPresent())) {
+      throw new StartException("--host and --source go with --against-topic");
+    }
+    if (source.isPresent() && host.isEmpty()) {
+      throw new StartException("--source " + source.get() + " of which host? give --host");
     }
     if (againstTopic) {
       return super.call();
@@ -121,7 +140,9 @@ final class VerifyCommand extends OfData {
     }
     PrintStream out = new PrintStream(stream, false, StandardCharsets.UTF_8);
     Lines lines = new Lines(out);
-    Verification.Totals totals = new Verification(lines, published).verify(top);
+    Optional<Verification.Against> against =
+        published.map(topic -> new Verification.Against(topic, host, source));
+    Verification.Totals totals = new Verification(lines, against).verify(top);
     if (totals.sources() == 0 && totals.misfits() == 0) {
       out.flush();
       throw new StartException("there is no collected trail below " + top);

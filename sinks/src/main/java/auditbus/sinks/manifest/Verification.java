@@ -35,10 +35,41 @@ public final class Verification {
   private static final String QUARANTINED = ".quarantined";
 
   private final Report report;
-  private final Optional<Published> published;
+  private final Optional<Against> against;
   private final Set<Published.Key> met = new HashSet<>();
   private final ByteBuffer scratch = Digest.scratch();
+  private Optional<Integer> sourceDepth = Optional.empty();
   private Totals totals = new Totals(0, 0, 0, 0, 0, 0, 0);
+
+  /**
+   * What the topic says, and of what the directory is. The directory does not tell that itself:
+   * whoever can write to it could make a root look like one host's directory.
+   *
+   * @param host whose directory it is; empty for the root
+   * @param source which source's of that host; empty for all
+   */
+  public record Against(Published published, Optional<String> host, Optional<String> source) {
+    /** Checks that a source is one of a host. */
+    public Against {
+      if (source.isPresent() && host.isEmpty()) {
+        throw new IllegalArgumentException("source " + source.get() + " of which host?");
+      }
+    }
+
+    private int depth() {
+      return source.isPresent() ? 0 : host.isPresent() ? 1 : 2;
+    }
+
+    private boolean covers(Published.Key key) {
+      return host.filter(name -> !name.equals(key.host())).isEmpty()
+          && source.filter(name -> !name.equals(key.source())).isEmpty();
+    }
+
+    private Path directory(Path top, Published.Key key) {
+      Path host = depth() == 2 ? top.resolve(key.host()) : top;
+      return depth() >= 1 ? host.resolve(key.source()) : host;
+    }
+  }
 
   /** Where the findings go, in the order they are found. */
   public interface Report {
@@ -80,11 +111,12 @@ public final class Verification {
   /**
    * Does no I/O.
    *
-   * @param published what the topic says of all trails, to be compared too
+   * @param against what is to be compared too
    */
-  public Verification(Report report, Optional<Published> published) {
+  public Verification(Report report, Optional<Against> against) {
     this.report = report;
-    this.published = published;
+    this.against = against;
+    this.sourceDepth = against.map(Against::depth);
   }
 
   /**
@@ -99,11 +131,11 @@ public final class Verification {
       throw new IOException(directory + " is no directory");
     }
     walk(top, top, 0);
-    published.ifPresent(topic -> compareTheRest(topic, top));
+    against.ifPresent(topic -> compareTheRest(topic, top));
     return totals;
   }
 
-  // root/host/source: how deep the given directory lies shows where the first manifest is.
+  // root/host/source: all sources lie equally deep below whatever of it was given.
   private void walk(Path top, Path directory, int depth) throws IOException {
     Set<String> names = names(directory);
     if (names.contains(Manifest.NAME) || names.stream().anyMatch(Verification::isTrailFile)) {
@@ -156,11 +188,23 @@ public final class Verification {
     String host = manifest.host().orElse(nameOf(directory.getParent()));
     String source = manifest.source().orElse(nameOf(directory));
     Source here = new Source(top, directory, host, source, manifest);
+    if (sourceDepth.orElse(depth) != depth) {
+      misfit(
+          here.file(Manifest.NAME),
+          "lies "
+              + depth
+              + " directories below the one given, wanted "
+              + sourceDepth.get()
+              + (against.isPresent() ? ": whose directory is it? say --host" : ""));
+    }
+    sourceDepth = Optional.of(sourceDepth.orElse(depth));
     checkManifest(here, names, depth);
-    for (ManifestEntry.Finished entry : here.finished.values()) {
-      checkFile(here, entry);
+    for (ManifestEntry.Finished entry : here.known.values()) {
+      if (here.finished.containsKey(entry.trail())) {
+        checkFile(here, entry);
+      }
       checkPredecessor(here, entry);
-      published.ifPresent(topic -> compare(here, entry, topic));
+      against.ifPresent(topic -> compare(here, entry, topic.published()));
     }
     for (String name : names) {
       checkName(here, name);
@@ -199,14 +243,17 @@ public final class Verification {
       return;
     }
     here.manifest.faults().forEach(fault -> misfit(file, fault));
-    if (depth >= 1
-        && here.manifest.source().isPresent()
-        && !here.source.equals(nameOf(here.directory))) {
+    // What was given itself may be a copy under another name.
+    Optional<String> host =
+        depth >= 2
+            ? Optional.of(nameOf(here.directory.getParent()))
+            : against.flatMap(Against::host);
+    Optional<String> source =
+        depth >= 1 ? Optional.of(nameOf(here.directory)) : against.flatMap(Against::source);
+    if (source.filter(name -> !name.equals(here.source)).isPresent()) {
       misfit(file, "is of source " + here.source + ": the directory was renamed or swapped");
     }
-    if (depth >= 2
-        && here.manifest.host().isPresent()
-        && !here.host.equals(nameOf(here.directory.getParent()))) {
+    if (host.filter(name -> !name.equals(here.host)).isPresent()) {
       misfit(file, "is of host " + here.host + ": the directory was renamed or swapped");
     }
   }
@@ -367,75 +414,25 @@ public final class Verification {
   }
 
   // What ended, says the topic, and no manifest told of.
-  private void compareTheRest(Published topic, Path top) {
-    Scope scope = new Scope(top);
+  private void compareTheRest(Against topic, Path top) {
     topic
+        .published()
         .endings()
         .forEach(
             (key, ending) -> {
-              Optional<Path> directory = scope.directory(key);
-              if (met.contains(key) || directory.isEmpty()) {
+              if (met.contains(key) || !topic.covers(key)) {
                 return;
               }
-              String file = top.relativize(directory.get().resolve(ending.name())).toString();
-              if (Files.exists(directory.get().resolve(key.trail() + NOT_TERMINATED))
-                  || Files.exists(directory.get().resolve(key.trail() + QUARANTINED))
-                  || Files.exists(directory.get().resolve("." + key.trail() + ".coverage"))) {
+              Path directory = topic.directory(top, key);
+              String file = top.relativize(directory.resolve(ending.name())).toString();
+              if (Files.exists(directory.resolve(key.trail() + NOT_TERMINATED))
+                  || Files.exists(directory.resolve(key.trail() + QUARANTINED))
+                  || Files.exists(directory.resolve("." + key.trail() + ".coverage"))) {
                 report.remark(file, "ended, says the topic, and is not collected whole yet");
               } else {
                 misfit(file, "ended, says the topic, and nothing of it is here");
               }
             });
-  }
-
-  /** Which of the topic's trails belong below the given directory. */
-  private static final class Scope {
-    private final Path top;
-    private final Optional<Manifest.Contents> source;
-    private final boolean host;
-
-    Scope(Path top) {
-      this.top = top;
-      Optional<Manifest.Contents> here = header(top);
-      this.source = here;
-      this.host = here.isEmpty() && hasManifestBelow(top);
-    }
-
-    private static Optional<Manifest.Contents> header(Path directory) {
-      try {
-        return Optional.of(Manifest.read(directory)).filter(read -> read.host().isPresent());
-      } catch (IOException e) {
-        return Optional.empty();
-      }
-    }
-
-    private static boolean hasManifestBelow(Path directory) {
-      try (DirectoryStream<Path> children = Files.newDirectoryStream(directory)) {
-        for (Path child : children) {
-          if (Files.exists(child.resolve(Manifest.NAME))) {
-            return true;
-          }
-        }
-      } catch (IOException e) {
-        return false;
-      }
-      return false;
-    }
-
-    Optional<Path> directory(Published.Key key) {
-      if (source.isPresent()) {
-        boolean ours =
-            source.get().host().orElseThrow().equals(key.host())
-                && source.get().source().orElseThrow().equals(key.source());
-        return ours ? Optional.of(top) : Optional.empty();
-      }
-      if (host) {
-        return nameOf(top).equals(key.host())
-            ? Optional.of(top.resolve(key.source()))
-            : Optional.empty();
-      }
-      return Optional.of(top.resolve(key.host()).resolve(key.source()));
-    }
   }
 
   /** One source's directory and what its manifest says. */

@@ -246,7 +246,12 @@ class TrailSinkSimulationTest {
     Published published = new Published();
     trails.forEach(trail -> published.add(trail.terminated()));
     Findings findings = new Findings();
-    Verification.Totals totals = new Verification(findings, Optional.of(published)).verify(root);
+    Verification.Totals totals =
+        new Verification(
+                findings,
+                Optional.of(
+                    new Verification.Against(published, Optional.empty(), Optional.empty())))
+            .verify(root);
     assertThat(findings.misfits).as("seed %d", seed).isEmpty();
     assertThat(findings.remarks).as("seed %d", seed).isEmpty();
     assertThat(totals.trails()).isEqualTo(trails.size());

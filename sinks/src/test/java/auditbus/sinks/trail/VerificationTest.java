@@ -58,7 +58,11 @@ class VerificationTest {
 
   private Verification.Totals verify(Path directory, Optional<Published> topic) throws IOException {
     Findings findings = new Findings();
-    Verification.Totals totals = new Verification(findings, topic).verify(directory);
+    Optional<String> host = directory.equals(root) ? Optional.empty() : Optional.of("web1");
+    Optional<String> source = directory.equals(auditd) ? Optional.of("auditd") : Optional.empty();
+    Verification.Totals totals =
+        new Verification(findings, topic.map(said -> new Verification.Against(said, host, source)))
+            .verify(directory);
     misfits = findings.misfits;
     remarks = findings.remarks;
     assertThat(totals.misfits()).isEqualTo(misfits.size());
@@ -246,6 +250,47 @@ class VerificationTest {
     assertThat(misfits).isEmpty();
     verify(root, Optional.of(published));
     assertThat(misfits).hasSize(8).allMatch(misfit -> misfit.startsWith("db/"));
+  }
+
+  @Test
+  void verify_missesNoTrailThatExpired() throws IOException {
+    TestWorker worker = new TestWorker(root);
+    worker.settings.put("expire.after", "5000B");
+    worker.start(1);
+    worker.commit();
+    worker.task.stop();
+    Verification.Totals totals = verify(root, Optional.of(published));
+    assertThat(misfits).isEmpty();
+    assertThat(totals).isEqualTo(new Verification.Totals(4, 4, 20_000, 12, 0, 0, 0));
+    // What was expired was what the topic says, or the manifest was written anew.
+    Published other = new Published();
+    TestTrail first = trails.getFirst();
+    other.add(new TestTrail(first.host(), first.source(), first.trail(), new byte[3]).terminated());
+    verify(root, Optional.of(other));
+    assertThat(misfits).singleElement().asString().contains("the topic says 3 bytes");
+  }
+
+  @Test
+  void verify_takesNoRootForAHostsDirectory() throws IOException {
+    Path source = root.resolve("auditd");
+    Files.move(auditd, source);
+    for (String host : List.of("db", "web1")) {
+      try (var all = Files.walk(root.resolve(host))) {
+        for (Path path : all.sorted(java.util.Comparator.reverseOrder()).toList()) {
+          Files.delete(path);
+        }
+      }
+    }
+    verify(root, Optional.of(published));
+    assertThat(misfits.getFirst()).startsWith("auditd/MANIFEST: lies 1 directories below");
+    assertThat(misfits).hasSize(1 + 12);
+  }
+
+  @Test
+  void verify_namesASourceThatLiesNotWhereTheOthersDo() throws IOException {
+    Files.createDirectories(root.resolve("zz"));
+    Files.writeString(root.resolve("zz/MANIFEST"), "");
+    assertThat(first()).startsWith("zz/MANIFEST: lies 1 directories below");
   }
 
   @Test
