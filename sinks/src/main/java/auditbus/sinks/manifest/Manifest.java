@@ -141,6 +141,7 @@ public final class Manifest {
       next = linkOf(next, line);
       text.append(line).append(LINK).append(next).append('\n');
     }
+    checkOwn();
     byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
     try (FileChannel channel =
         FileChannel.open(
@@ -168,6 +169,20 @@ public final class Manifest {
     length += bytes.length;
     number = nextNumber;
     link = next;
+  }
+
+  // A second name would lead the entries, and the cut before them, to a stranger's file.
+  private void checkOwn() throws IOException {
+    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
+    if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+      throw new IOException(path + " is no regular file: remove it");
+    }
+    int names = (int) Files.getAttribute(path, "unix:nlink", LinkOption.NOFOLLOW_LINKS);
+    if (names != 1) {
+      throw new IOException(path + " has " + names + " names (hard links): remove the others");
+    }
   }
 
   private static String linkOf(String previous, String line) {

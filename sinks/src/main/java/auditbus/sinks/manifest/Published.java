@@ -24,6 +24,13 @@ public final class Published {
       return ORDER.compare(this, other);
     }
 
+    /** Whether a directory and a file may have these names: the topic's are anybody's. */
+    boolean isLegal() {
+      return host.matches("[a-z0-9_][a-z0-9._-]{0,252}")
+          && source.matches("[a-z0-9][a-z0-9._-]{0,63}")
+          && trail.matches(ManifestEntry.TRAIL);
+    }
+
     @Override
     public String toString() {
       return host + "/" + source + "/" + trail;

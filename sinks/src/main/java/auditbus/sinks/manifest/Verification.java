@@ -4,6 +4,7 @@ package auditbus.sinks.manifest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -18,7 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.TreeMap;
 
 /**
  * Proves that nothing in a collected tree was removed, replaced, cut or reordered since it was
@@ -37,8 +38,8 @@ public final class Verification {
   private final Report report;
   private final Optional<Against> against;
   private final Set<Published.Key> met = new HashSet<>();
+  private final Map<Path, Integer> depths = new LinkedHashMap<>();
   private final ByteBuffer scratch = Digest.scratch();
-  private Optional<Integer> sourceDepth = Optional.empty();
   private Totals totals = new Totals(0, 0, 0, 0, 0, 0, 0);
 
   /**
@@ -116,7 +117,6 @@ public final class Verification {
   public Verification(Report report, Optional<Against> against) {
     this.report = report;
     this.against = against;
-    this.sourceDepth = against.map(Against::depth);
   }
 
   /**
@@ -131,33 +131,85 @@ public final class Verification {
       throw new IOException(directory + " is no directory");
     }
     walk(top, top, 0);
+    checkDepths(top);
     against.ifPresent(topic -> compareTheRest(topic, top));
     return totals;
   }
 
-  // root/host/source: all sources lie equally deep below whatever of it was given.
+  // root/host/source: all sources lie equally deep below whatever of it was given. What lies above
+  // other sources is gone through and then below it all the same: whoever can make a file, or name
+  // a
+  // host, must not make the proof stop there.
   private void walk(Path top, Path directory, int depth) throws IOException {
-    Set<String> names = names(directory);
-    if (names.contains(Manifest.NAME) || names.stream().anyMatch(Verification::isTrailFile)) {
-      verifySource(top, directory, names, depth);
-      return;
+    Map<String, Path> entries = new TreeMap<>();
+    Map<String, Path> directories = new TreeMap<>();
+    for (Path path : list(directory)) {
+      boolean isDirectory = Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
+      String name = path.getFileName().toString();
+      (isDirectory && !name.equals(Manifest.NAME) ? directories : entries).put(name, path);
     }
-    for (String name : names) {
-      Path path = directory.resolve(name);
-      if (Files.isSymbolicLink(path)) {
-        misfit(top.relativize(path).toString(), "is a link: directories of hosts are none");
-      } else if (depth < 2 && Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-        walk(top, path, depth + 1);
+    boolean source =
+        entries.containsKey(Manifest.NAME)
+            || entries.keySet().stream().anyMatch(Verification::isTrailFile);
+    if (source) {
+      try {
+        verifySource(top, directory, entries, depth);
+        depths.put(directory, depth);
+      } catch (IOException e) {
+        misfit(relative(top, directory.resolve(Manifest.NAME)), "cannot be verified: " + e);
+      }
+    }
+    for (Map.Entry<String, Path> entry : entries.entrySet()) {
+      if (!source && Files.isSymbolicLink(entry.getValue())) {
+        misfit(relative(top, entry.getValue()), "is a link: directories of hosts are none");
+      }
+    }
+    for (Path path : directories.values()) {
+      if (depth < 2 && !isForeign(path)) {
+        try {
+          walk(top, path, depth + 1);
+        } catch (IOException e) {
+          misfit(relative(top, path), "cannot be read: " + e);
+        }
       }
     }
   }
 
-  private static Set<String> names(Path directory) throws IOException {
-    Set<String> names = new TreeSet<>();
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(directory)) {
-      files.forEach(file -> names.add(file.getFileName().toString()));
+  // A manifest or a trail above, or beside, the directories of sources was put there.
+  private void checkDepths(Path top) {
+    int deepest = depths.values().stream().mapToInt(depth -> depth).max().orElse(0);
+    int wanted = against.map(Against::depth).orElse(deepest);
+    depths.forEach(
+        (directory, depth) -> {
+          if (depth != wanted) {
+            misfit(
+                relative(top, directory.resolve(Manifest.NAME)),
+                "lies "
+                    + depth
+                    + " directories below the one given, wanted "
+                    + wanted
+                    + (against.isPresent() ? ": whose directory is it? say --host" : ""));
+          }
+        });
+  }
+
+  // Of every file system's own, and readable by its owner alone.
+  private static boolean isForeign(Path directory) {
+    return directory.getFileName().toString().equals("lost+found");
+  }
+
+  private static String relative(Path top, Path path) {
+    return top.relativize(path).toString();
+  }
+
+  private static List<Path> list(Path directory) throws IOException {
+    List<Path> entries = new ArrayList<>();
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(directory)) {
+      stream.forEach(entries::add);
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
     }
-    return names;
+    return entries;
   }
 
   private static boolean isTrailFile(String name) {
@@ -181,33 +233,33 @@ public final class Verification {
     report.misfit(file, why);
   }
 
-  private void verifySource(Path top, Path directory, Set<String> names, int depth)
+  private void verifySource(Path top, Path directory, Map<String, Path> files, int depth)
       throws IOException {
+    Set<String> names = files.keySet();
     Totals before = totals;
     Manifest.Contents manifest = Manifest.read(directory);
     String host = manifest.host().orElse(nameOf(directory.getParent()));
     String source = manifest.source().orElse(nameOf(directory));
     Source here = new Source(top, directory, host, source, manifest);
-    if (sourceDepth.orElse(depth) != depth) {
-      misfit(
-          here.file(Manifest.NAME),
-          "lies "
-              + depth
-              + " directories below the one given, wanted "
-              + sourceDepth.get()
-              + (against.isPresent() ? ": whose directory is it? say --host" : ""));
-    }
-    sourceDepth = Optional.of(sourceDepth.orElse(depth));
     checkManifest(here, names, depth);
     for (ManifestEntry.Finished entry : here.known.values()) {
       if (here.finished.containsKey(entry.trail())) {
         checkFile(here, entry);
       }
       checkPredecessor(here, entry);
+    }
+    // Also of what expired: its line is what is left to prove.
+    for (ManifestEntry.Finished entry : here.known.values()) {
       against.ifPresent(topic -> compare(here, entry, topic.published()));
     }
-    for (String name : names) {
-      checkName(here, name);
+    here.notExpired.forEach(
+        entry ->
+            misfit(
+                here.file(entry.name()),
+                "expired, says the manifest, and no verified trail of that name is above: only"
+                    + " those expire"));
+    for (Map.Entry<String, Path> file : files.entrySet()) {
+      checkName(here, file.getKey(), file.getValue());
     }
     long open = names.stream().filter(Verification::isOpen).count();
     totals = totals.plus(new Totals(1, 0, 0, here.expired.size(), 0, open, 0));
@@ -261,22 +313,27 @@ public final class Verification {
   private void checkFile(Source here, ManifestEntry.Finished entry) throws IOException {
     Path path = here.directory.resolve(entry.name());
     Optional<Found> found = read(path);
-    if (found.isEmpty()) {
-      // Removed as configured, or renamed, since the manifest was read?
-      if (here.expiredMeanwhile(entry.name())) {
-        totals = totals.plus(new Totals(0, 0, 0, 1, 0, 0, 0));
-        return;
-      }
-      found = read(path);
+    if (found.isEmpty() && here.expiredMeanwhile(entry.name())) {
+      // Removed as configured since the manifest was read.
+      totals = totals.plus(new Totals(0, 0, 0, 1, 0, 0, 0));
+      return;
     }
     if (found.isEmpty()) {
-      Optional<Found> unfinished =
-          read(here.directory.resolve(entry.trail() + NOT_TERMINATED))
-              .filter(file -> file.size == entry.size() && file.sha256.equals(entry.sha256()));
-      if (unfinished.isEmpty()) {
+      boolean unfinished = false;
+      for (String before : List.of(NOT_TERMINATED, QUARANTINED)) {
+        unfinished |=
+            read(here.directory.resolve(entry.trail() + before))
+                .filter(file -> file.size == entry.size() && file.sha256.equals(entry.sha256()))
+                .isPresent();
+      }
+      // It may have got its name while it was looked for under the one before.
+      found = read(path);
+      if (found.isEmpty() && !unfinished) {
         misfit(here.file(entry.name()), "is missing: finished " + entry.at());
         return;
       }
+    }
+    if (found.isEmpty()) {
       report.remark(
           here.file(entry.name()), "has its bytes and not yet its name; the sink's next start");
     } else if (found.get().size != entry.size()) {
@@ -301,11 +358,21 @@ public final class Verification {
     boolean proven = entry.proof() == ManifestEntry.Proof.VERIFIED;
     totals = totals.plus(new Totals(0, 1, entry.size(), 0, proven ? 0 : 1, 0, 0));
     if (!proven) {
+      checkMarker(here, entry, found.isPresent());
       report.remark(
           here.file(entry.name()),
           entry.proof() == ManifestEntry.Proof.QUARANTINED
               ? "is quarantined: its .quarantined.json says why"
               : "is unverified: the agent did not know its SHA-256");
+    }
+  }
+
+  // It is durable before the manifest's line.
+  private void checkMarker(Source here, ManifestEntry.Finished entry, boolean named) {
+    String marker =
+        entry.name() + (entry.proof() == ManifestEntry.Proof.QUARANTINED ? ".json" : ".unverified");
+    if (named && !Files.isRegularFile(here.directory.resolve(marker), LinkOption.NOFOLLOW_LINKS)) {
+      misfit(here.file(marker), "is missing: without it the trail looks like a proven one");
     }
   }
 
@@ -359,12 +426,40 @@ public final class Verification {
     }
   }
 
-  private void checkName(Source here, String name) {
-    boolean link = Files.isSymbolicLink(here.directory.resolve(name));
-    if (link && !name.matches("audit\\.log(?:\\.\\d+)?")) {
+  private void checkName(Source here, String name, Path path) throws IOException {
+    boolean link = Files.isSymbolicLink(path);
+    if (name.matches("audit\\.log(?:\\.\\d+)?")) {
+      if (!link) {
+        report.remark(here.file(name), "is none of the sink's links; 'ausearch -if' reads it too");
+      } else if (!isTrailFile(Files.readSymbolicLink(path).toString())
+          || Files.readSymbolicLink(path).getNameCount() != 1) {
+        misfit(
+            here.file(name),
+            "leads to "
+                + Files.readSymbolicLink(path)
+                + ", which is no trail of this directory: 'ausearch -if' would read that");
+      }
+    } else if (link) {
       misfit(here.file(name), "is a link: no trail is one");
-    } else if (!link && isFinal(name) && !here.names.contains(name)) {
+    } else if (isFinal(name) && !here.names.contains(name)) {
       misfit(here.file(name), "is not in the manifest: it was put there, or the line removed");
+    } else if (isFinal(name)) {
+      checkLeftOver(here, name, path);
+    }
+  }
+
+  // A name that was in the manifest and is no more: the file is what it was, or not the sink's.
+  private void checkLeftOver(Source here, String name, Path path) throws IOException {
+    if (here.current.contains(name)) {
+      return;
+    }
+    Optional<Found> found = read(path);
+    if (found.isPresent() && here.isTold(name, found.get().sha256)) {
+      report.remark(here.file(name), "expired or was finished anew, and is still there");
+    } else if (found.isPresent()) {
+      misfit(
+          here.file(name),
+          "is not the file that expired or was finished anew: it was put there in its name");
     }
   }
 
@@ -423,8 +518,12 @@ public final class Verification {
               if (met.contains(key) || !topic.covers(key)) {
                 return;
               }
+              if (!key.isLegal() || !ending.name().matches("[A-Za-z0-9.~_-]{1,200}")) {
+                report.remark(key.toString(), "ended, says the topic: names the sink refuses");
+                return;
+              }
               Path directory = topic.directory(top, key);
-              String file = top.relativize(directory.resolve(ending.name())).toString();
+              String file = relative(top, directory.resolve(ending.name()));
               if (Files.exists(directory.resolve(key.trail() + NOT_TERMINATED))
                   || Files.exists(directory.resolve(key.trail() + QUARANTINED))
                   || Files.exists(directory.resolve("." + key.trail() + ".coverage"))) {
@@ -450,6 +549,14 @@ public final class Verification {
     final Map<String, ManifestEntry.Finished> finished = new LinkedHashMap<>();
 
     final Set<String> expired = new HashSet<>();
+
+    /** Lines that remove what never expires. */
+    final List<ManifestEntry.Expired> notExpired = new ArrayList<>();
+
+    /** The names of what must be there. */
+    final Set<String> current = new HashSet<>();
+
+    private final Set<String> told = new HashSet<>();
     final Set<String> names = new HashSet<>();
     private final Map<String, String> byDigest = new HashMap<>();
     private final Optional<String> first;
@@ -467,13 +574,20 @@ public final class Verification {
             known.put(of.trail(), of);
             finished.put(of.trail(), of);
             byDigest.put(of.sha256(), of.name());
+            told.add(of.name() + " " + of.sha256());
           }
           case ManifestEntry.Expired of -> {
-            finished.remove(of.trail());
+            ManifestEntry.Finished gone = finished.remove(of.trail());
+            if (gone == null
+                || !gone.name().equals(of.name())
+                || gone.proof() != ManifestEntry.Proof.VERIFIED) {
+              notExpired.add(of);
+            }
             expired.add(of.name());
           }
         }
       }
+      finished.values().forEach(entry -> current.add(entry.name()));
       List<ManifestEntry.Finished> orphans = new ArrayList<>();
       known.values().stream()
           .filter(entry -> entry.previous().filter(known::containsKey).isEmpty())
@@ -499,6 +613,10 @@ public final class Verification {
     boolean expiredMeanwhile(String name) throws IOException {
       return Manifest.read(directory).entries().stream()
           .anyMatch(entry -> entry instanceof ManifestEntry.Expired && entry.name().equals(name));
+    }
+
+    boolean isTold(String name, String sha256) {
+      return told.contains(name + " " + sha256);
     }
 
     String bytesOf(String sha256) {

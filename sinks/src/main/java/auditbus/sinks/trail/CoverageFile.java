@@ -60,6 +60,9 @@ record CoverageFile(
     Optional<FinalState> finalState,
     Optional<String> quarantined) {
   private static final String HEADER = "auditbus trail coverage 1";
+  // Four kinds of ranges, at most 65,536 each, at most 50 bytes a line, and twice that for the
+  // rest.
+  private static final long MAX_BYTES = 32L << 20;
   private static final String CRC = "crc32c ";
 
   CoverageFile {
@@ -132,6 +135,9 @@ record CoverageFile(
     }
     if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
       throw new IOException(path + " is no regular file: remove it");
+    }
+    if (Files.size(path) > MAX_BYTES) {
+      throw new DamagedException(path + ": " + Files.size(path) + " bytes are no sidecar");
     }
     return Optional.of(decode(Files.readAllBytes(path), trail, path));
   }
@@ -223,6 +229,9 @@ record CoverageFile(
 
   private static Span span(String value) {
     int space = value.indexOf(' ');
+    if (space < 0) {
+      throw new IllegalArgumentException("range " + TrailId.quoted(value));
+    }
     return new Span(
         Long.parseLong(value.substring(0, space)), Long.parseLong(value.substring(space + 1)));
   }

@@ -3,7 +3,6 @@ package auditbus.sinks.trail;
 
 import auditbus.sinks.manifest.Manifest;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -12,6 +11,7 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -75,10 +75,12 @@ final class Expiry {
     return !Kept.of(Manifest.read(directory).entries()).toExpire(rule, now).isEmpty();
   }
 
+  // What no source's name can be is not even looked into (lost+found), and a host that cannot be
+  // listed does not keep the others from it.
   private void list() {
-    try (DirectoryStream<Path> hosts = Files.newDirectoryStream(root)) {
-      for (Path host : hosts) {
-        if (Files.isDirectory(host, LinkOption.NOFOLLOW_LINKS)) {
+    try {
+      for (Path host : DurableFile.list(root)) {
+        if (source(host, "x").isPresent() && Files.isDirectory(host, LinkOption.NOFOLLOW_LINKS)) {
           list(host);
         }
       }
@@ -87,18 +89,24 @@ final class Expiry {
     }
   }
 
-  private void list(Path host) throws IOException {
-    try (DirectoryStream<Path> sources = Files.newDirectoryStream(host)) {
-      for (Path source : sources) {
+  private void list(Path host) {
+    try {
+      for (Path source : DurableFile.list(host)) {
         if (Files.exists(source.resolve(Manifest.NAME), LinkOption.NOFOLLOW_LINKS)
             && Files.isDirectory(source, LinkOption.NOFOLLOW_LINKS)) {
-          try {
-            left.add(new SourceId(host.getFileName().toString(), source.getFileName().toString()));
-          } catch (InvalidRecordException e) {
-            LOG.debug("{} is no source's directory", source);
-          }
+          source(host, source.getFileName().toString()).ifPresent(left::add);
         }
       }
+    } catch (IOException e) {
+      LOG.warn("{}: cannot be listed, nothing is removed there now: {}", host, e.toString());
+    }
+  }
+
+  private static Optional<SourceId> source(Path host, String source) {
+    try {
+      return Optional.of(new SourceId(host.getFileName().toString(), source));
+    } catch (InvalidRecordException e) {
+      return Optional.empty();
     }
   }
 }

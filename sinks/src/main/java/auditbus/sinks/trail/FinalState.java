@@ -95,6 +95,15 @@ record FinalState(
 
   /** The ranges a message says will never be sent. */
   static List<Span> dropped(TrailState state) {
+    if (state.getDropped().size() > Limits.MAX_RANGES) {
+      throw new InvalidRecordException(
+          "trail "
+              + TrailId.quoted(state.getTrail())
+              + ": "
+              + state.getDropped().size()
+              + " ranges given up, wanted at most "
+              + Limits.MAX_RANGES);
+    }
     return Span.of(state.getDropped());
   }
 }

@@ -29,7 +29,10 @@ record Limits(
   /** Links where nothing else is configured: auditd's largest num_logs. */
   static final int DEFAULT_LINKS = 999;
 
+  /** Most separate ranges of a trail, whether they are there or given up. */
+  static final int MAX_RANGES = 1 << 16;
+
   static Limits of(long maxTrailBytes, int openFiles, int links) {
-    return new Limits(maxTrailBytes, openFiles, 256 << 10, 64, 1 << 16, links, 256L << 20);
+    return new Limits(maxTrailBytes, openFiles, 256 << 10, 64, MAX_RANGES, links, 256L << 20);
   }
 }

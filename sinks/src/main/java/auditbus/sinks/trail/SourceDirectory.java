@@ -2,13 +2,13 @@
 package auditbus.sinks.trail;
 
 import auditbus.schemas.Format;
+import auditbus.sinks.manifest.Digest;
 import auditbus.sinks.manifest.Manifest;
 import auditbus.sinks.manifest.ManifestEntry;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -45,6 +45,8 @@ final class SourceDirectory implements AutoCloseable {
   // apart.
   private static final Logger LOCKS = LoggerFactory.getLogger("auditbus.sinks.locks");
   private static final Map<Path, String> HELD = new ConcurrentHashMap<>();
+
+  private static final long MOST_READ_AT_START_BYTES = 256L << 20;
 
   private final Path path;
   private final String owner;
@@ -191,10 +193,8 @@ final class SourceDirectory implements AutoCloseable {
           missing.size(),
           missing.getFirst());
     }
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(path)) {
-      for (Path file : files) {
-        recover(file.getFileName().toString());
-      }
+    for (Path file : DurableFile.list(path)) {
+      recover(file.getFileName().toString());
     }
     clean();
   }
@@ -225,12 +225,22 @@ final class SourceDirectory implements AutoCloseable {
     }
   }
 
-  // A crash between the manifest's entry and the rename: all bytes are there and proven.
+  // A crash between the manifest's entry and the rename: all bytes are there. Its size alone does
+  // not say so: a trail that was removed and is collected again has holes. What is too large to be
+  // read at once is left: its offsets were not committed, so its records come again and it is
+  // proven in steps.
   private boolean takesItsName(ManifestEntry.Finished entry) throws IOException {
-    for (String before : List.of(FinalName.NOT_TERMINATED, FinalName.QUARANTINED)) {
+    List<String> names =
+        entry.proof() == ManifestEntry.Proof.QUARANTINED
+            ? List.of(FinalName.NOT_TERMINATED, FinalName.QUARANTINED)
+            : List.of(FinalName.NOT_TERMINATED);
+    for (String before : names) {
       Path from = path.resolve(entry.trail() + before);
       if (Files.isRegularFile(from, LinkOption.NOFOLLOW_LINKS)
-          && Files.size(from) == entry.size()) {
+          && Files.size(from) == entry.size()
+          && entry.size() <= MOST_READ_AT_START_BYTES
+          && isProven(from, entry)) {
+        Files.setPosixFilePermissions(from, PosixFilePermissions.fromString("r--r-----"));
         Files.move(from, path.resolve(entry.name()), StandardCopyOption.ATOMIC_MOVE);
         entriesChanged();
         LOG.info("{}: finished after a stop on the way", path.resolve(entry.name()));
@@ -240,19 +250,37 @@ final class SourceDirectory implements AutoCloseable {
     return false;
   }
 
+  private static boolean isProven(Path file, ManifestEntry.Finished entry) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, Set.of(StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS))) {
+      Digest digest = new Digest();
+      digest.read(channel, Digest.scratch(), Long.MAX_VALUE);
+      if (!digest.hex().equals(entry.sha256())) {
+        return false;
+      }
+      try {
+        channel.force(true);
+      } catch (IOException e) {
+        throw new SyncFailedException("fsync of " + file + " failed: " + e, e);
+      }
+      return true;
+    }
+  }
+
   private boolean isThere(String name) {
     return Files.isRegularFile(path.resolve(name), LinkOption.NOFOLLOW_LINKS);
   }
 
   // What a crash left of our own: half-written small files, sidecars of trails just finished.
   private void clean() throws IOException {
-    try (DirectoryStream<Path> files = Files.newDirectoryStream(path, ".*.{tmp,coverage}")) {
-      for (Path file : files) {
-        String name = file.getFileName().toString();
-        int dot = name.indexOf('.', 1);
-        if (name.endsWith(".tmp") || finished.containsKey(name.substring(1, dot))) {
-          Files.delete(file);
-        }
+    for (Path file : DurableFile.list(path)) {
+      String name = file.getFileName().toString();
+      int dot = name.indexOf('.', 1);
+      if (name.startsWith(".")
+          && dot > 0
+          && (name.endsWith(".tmp")
+              || (name.endsWith(".coverage") && finished.containsKey(name.substring(1, dot))))) {
+        Files.delete(file);
       }
     }
   }

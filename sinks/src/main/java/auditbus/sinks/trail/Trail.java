@@ -57,7 +57,7 @@ final class Trail {
 
   // The partitions its records came from: one, unless a producer does not partition by host.
   private final BitSet partitions = new BitSet();
-  private final Coverage coverage = new Coverage();
+  private Coverage coverage = new Coverage();
   private final Coverage lost = new Coverage();
   private Format format = Format.UNKNOWN;
   private Optional<FinalState> end = Optional.empty();
@@ -127,17 +127,54 @@ final class Trail {
       trail.quarantined = known.quarantined();
       if (trail.quarantined.isPresent()) {
         trail.moveToQuarantine();
+      } else if (!Files.exists(trail.path(), LinkOption.NOFOLLOW_LINKS)) {
+        trail.quarantined = trail.quarantinedByName("before its sidecar could tell");
       }
+      trail.distrustWhatIsNotThere();
     } else {
-      trail.quarantined =
-          Files.isRegularFile(
-                  directory.file(id.trail() + FinalName.QUARANTINED), LinkOption.NOFOLLOW_LINKS)
-              ? Optional.of("quarantined before its sidecar was damaged")
-              : Optional.empty();
+      trail.quarantined = trail.quarantinedByName("before its sidecar was damaged");
       trail.unproven = Files.exists(trail.path(), LinkOption.NOFOLLOW_LINKS);
+    }
+    if (trail.quarantined.isEmpty()) {
+      directory.unfinished(id.trail(), trail.format);
     }
     trail.look();
     return trail;
+  }
+
+  private Optional<String> quarantinedByName(String when) {
+    return Files.isRegularFile(
+            directory.file(id.trail() + FinalName.QUARANTINED), LinkOption.NOFOLLOW_LINKS)
+        ? Optional.of("quarantined " + when)
+        : Optional.empty();
+  }
+
+  // A sidecar is written after its bytes: if the file ends before, somebody cut or removed it. The
+  // rest would be zeros, and where no digest is known nothing else would tell.
+  private void distrustWhatIsNotThere() throws IOException {
+    if (coverage.end() == 0) {
+      return;
+    }
+    Path path = path();
+    long size = DurableFile.isOwn(path) ? Files.size(path) : 0;
+    if (coverage.end() <= size) {
+      return;
+    }
+    LOG.error(
+        "Trail {}: {} ends at {}, but bytes up to {} were collected: it was cut or removed. They"
+            + " count as missing; reset the connector's offsets to collect them again.",
+        id,
+        path,
+        size,
+        coverage.end());
+    List<Span> known = Span.of(coverage.covered());
+    coverage = new Coverage();
+    for (Span span : known) {
+      if (span.position() < size) {
+        coverage.add(span.position(), Math.min(span.end(), size));
+      }
+    }
+    stateDirty = true;
   }
 
   /** Says what the trail's records are; what is known does not change. */
@@ -307,6 +344,11 @@ final class Trail {
 
   /** Takes ranges the agent gave up; they are missing for ever and not silently. */
   void lose(List<Span> spans) {
+    long more = spans.stream().filter(span -> !lost.covers(span.position(), span.end())).count();
+    if (more > 0 && lost.ranges() + more > limits.maxRanges()) {
+      throw new InvalidRecordException(
+          "trail " + id + ": more than " + limits.maxRanges() + " ranges would be given up");
+    }
     for (Span span : spans) {
       if (!lost.covers(span.position(), span.end())) {
         lost.add(span.position(), span.end());
@@ -572,6 +614,8 @@ final class Trail {
             state.previous(),
             state.previousSha256(),
             now.truncatedTo(ChronoUnit.MILLIS));
+    // Also the name it has now: an entry must not outlive a file that was made just before.
+    directory.sync();
     directory.record(entry);
     Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
     // From here on the trail is finished: a failure below leaves a sidecar nobody needs.

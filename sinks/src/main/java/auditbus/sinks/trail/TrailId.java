@@ -21,7 +21,9 @@ record TrailId(String host, String source, String trail) {
   /** Trails' ids by start, then by incarnation. */
   static final Comparator<String> OLDEST_FIRST =
       Comparator.comparing((String trail) -> trail.substring(0, START_DIGITS))
-          .thenComparingInt(TrailId::incarnation);
+          .thenComparingInt(TrailId::incarnation)
+          // START, START~1 and START~01 are three trails.
+          .thenComparing(Comparator.naturalOrder());
 
   TrailId {
     checkName("host", host, 253, "_");

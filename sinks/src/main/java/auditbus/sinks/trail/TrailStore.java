@@ -87,7 +87,8 @@ final class TrailStore implements AutoCloseable {
         counters.recordsLate.incrementAndGet();
         return;
       }
-      trail = load(id, directory);
+      makeRoom();
+      trail = load(id, source(id));
     }
     trail.partitions().set(partition);
     trail.know(format);
@@ -150,7 +151,8 @@ final class TrailStore implements AutoCloseable {
       if (directory.finishedAs(id.trail()).isPresent()) {
         return null;
       }
-      trail = load(id, directory);
+      makeRoom();
+      trail = load(id, source(id));
     }
     trail.partitions().set(partition);
     return trail;
