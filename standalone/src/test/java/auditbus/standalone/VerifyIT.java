@@ -4,7 +4,6 @@ package auditbus.standalone;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import auditbus.agent.RequiredTools;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,20 +12,22 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** What was collected is read by auditd's own tools, and proven, by the programs users run. */
+/**
+ * What was collected is read by auditd's own tools, and proven, by the programs users run. It is
+ * collected once; who changes it puts it right again.
+ */
 final class VerifyIT {
-  @TempDir Path scratch;
-  private Path data;
-  private Path audit;
-  private Path collected;
+  @TempDir static Path scratch;
+  private static Path data;
+  private static Path audit;
+  private static Path collected;
 
-  @BeforeEach
-  void collect() throws Exception {
+  @BeforeAll
+  static void collect() throws Exception {
     audit = Files.createDirectory(scratch.resolve("audit"));
     Files.copy(Trees.sample("01-term-auid1000-sender-alive.log"), audit.resolve("audit.log.2"));
     Files.copy(Trees.sample("05-usr1-rotate.log"), audit.resolve("audit.log.1"));
@@ -52,15 +53,6 @@ final class VerifyIT {
       assertThat(ended.out()).contains("3 trails, 3 verified");
     }
     collected = data.resolve("collected/web1/auditd");
-  }
-
-  @AfterEach
-  void leaveNothingReadOnly() throws IOException {
-    try (var files = Files.list(collected)) {
-      for (Path file : files.filter(Files::isRegularFile).toList()) {
-        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rw-r-----"));
-      }
-    }
   }
 
   private String tool(String name, Path directory, String... options) throws Exception {
@@ -137,6 +129,8 @@ final class VerifyIT {
     assertThat(verify(data.resolve("collected").toString()).code()).isZero();
     ChildProcess.Ended cut = verify("--data", data.toString(), "--against-topic");
     assertThat(cut.code()).isEqualTo(1);
+    Files.write(last, bytes);
+    Files.write(manifest, lines);
     assertThat(cut.out())
         .endsWith("1 does not fit, the first: web1/auditd/" + last.getFileName() + "\n")
         .contains("nothing of it is here");
