@@ -529,7 +529,9 @@ public final class Verification {
                   || Files.exists(directory.resolve("." + key.trail() + ".coverage"))) {
                 report.remark(file, "ended, says the topic, and is not collected whole yet");
               } else {
-                misfit(file, "ended, says the topic, and nothing of it is here");
+                misfit(
+                    file,
+                    "ended, says the topic, and nothing of it is here: removed, or the sink is behind");
               }
             });
   }

@@ -55,6 +55,7 @@ final class SourceDirectory implements AutoCloseable {
   private final AuditLogLinks links;
   private final Map<String, String> finished = new HashMap<>();
   private Kept kept = new Kept();
+  private boolean faulty;
   private boolean dirty;
 
   private SourceDirectory(
@@ -169,11 +170,15 @@ final class SourceDirectory implements AutoCloseable {
           path.resolve(Manifest.NAME),
           contents.faults().getFirst());
     }
+    faulty = !contents.faults().isEmpty();
     kept = Kept.of(contents.entries());
     for (ManifestEntry entry : contents.entries()) {
       if (entry instanceof ManifestEntry.Expired && kept.get(entry.trail()).isEmpty()) {
         finished.put(entry.trail(), entry.name());
-        removeExpired(entry.name());
+        // A line that does not fit may be a forged one: nothing is removed by such a manifest.
+        if (contents.faults().isEmpty()) {
+          removeExpired(entry.name());
+        }
       }
     }
     List<String> missing = new ArrayList<>();
@@ -356,6 +361,11 @@ final class SourceDirectory implements AutoCloseable {
     List<ManifestEntry.Finished> due = kept.toExpire(rule, now);
     if (due.isEmpty()) {
       return;
+    }
+    if (faulty) {
+      throw new IOException(
+          path.resolve(Manifest.NAME)
+              + " does not fit ('auditbus verify' tells): nothing is removed until it does");
     }
     manifest.append(
         due.stream()

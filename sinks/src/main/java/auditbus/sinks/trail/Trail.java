@@ -479,6 +479,8 @@ final class Trail {
       look();
       return 0;
     }
+    // Before the whole file is read back for nothing.
+    checkNameIsFree(directory.file(state.name().name()));
     FileChannel file = channel();
     if (provable && !isCovered(state) && file.size() != state.size()) {
       unproven = false;
@@ -497,6 +499,13 @@ final class Trail {
     digest = null;
     finish(state, size, found, now);
     return read;
+  }
+
+  private void checkNameIsFree(Path name) throws IOException {
+    if (Files.exists(name, LinkOption.NOFOLLOW_LINKS)) {
+      throw new NameTakenException(
+          name + " appeared beside " + path() + ": a finished trail is never replaced; remove one");
+    }
   }
 
   boolean isFinished() {
@@ -593,10 +602,7 @@ final class Trail {
     Path from = path();
     Path to = directory.file(name);
     FileChannel file = channel();
-    if (Files.exists(to, LinkOption.NOFOLLOW_LINKS)) {
-      throw new IOException(
-          to + " appeared beside " + from + ": a finished trail is never replaced; remove one");
-    }
+    checkNameIsFree(to);
     Files.setPosixFilePermissions(from, PosixFilePermissions.fromString("r--r-----"));
     try {
       file.force(true);

@@ -11,6 +11,7 @@ import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -46,6 +47,7 @@ final class TrailStore implements AutoCloseable {
   private final Map<SourceId, SourceDirectory> sources = new HashMap<>();
   private final Map<TrailId, Trail> trails = new HashMap<>();
   private final Set<Trail> whole = new LinkedHashSet<>();
+  private final Set<Trail> complained = new HashSet<>();
 
   /**
    * Does no I/O.
@@ -202,11 +204,26 @@ final class TrailStore implements AutoCloseable {
    */
   boolean advance() throws IOException {
     long budget = limits.verifyBytes();
+    long stuck = 0;
     Iterator<Trail> next = whole.iterator();
     while (next.hasNext() && budget > 0) {
       Trail trail = next.next();
-      if (!trail.isFinished()) {
-        budget -= trail.advance(budget, clock.instant());
+      try {
+        if (!trail.isFinished()) {
+          budget -= trail.advance(budget, clock.instant());
+        }
+        complained.remove(trail);
+      } catch (NameTakenException e) {
+        // Its partition's offsets are held back; the other trails must not wait for an
+        // administrator.
+        stuck++;
+        if (complained.add(trail)) {
+          LOG.error(
+              "Trail {} cannot be finished, its offsets are held back: {}",
+              trail.id(),
+              e.getMessage());
+        }
+        continue;
       }
       if (trail.isFinished()) {
         trails.remove(trail.id());
@@ -216,7 +233,7 @@ final class TrailStore implements AutoCloseable {
       }
     }
     count();
-    return !whole.isEmpty();
+    return whole.size() > stuck;
   }
 
   /**
@@ -319,6 +336,7 @@ final class TrailStore implements AutoCloseable {
       trail.abandon();
       trails.remove(trail.id());
       whole.remove(trail);
+      complained.remove(trail);
     }
     closeIdleSources();
     count();

@@ -183,6 +183,21 @@ class ExpiryTest {
   }
 
   @Test
+  void sink_removesNothingByAManifestThatDoesNotFit() throws IOException {
+    start("");
+    collect(1, 2);
+    worker.task.stop();
+    Path manifest = directory.resolve("MANIFEST");
+    Files.writeString(manifest, Files.readString(manifest).replaceFirst("size=1000", "size=1001"));
+    Manifest.open(directory, "web1", "auditd", Manifest.read(directory))
+        .append(List.of(new ManifestEntry.Expired(trail(1).name(), "1h", now)));
+    start("1h");
+    worker.send(trail(2).event(0, 10));
+    later(Duration.ofHours(2));
+    assertThat(names()).containsExactly(trail(1).name(), trail(2).name());
+  }
+
+  @Test
   void sink_removesNothingUnlessItIsTold() throws IOException {
     start("");
     collect(1);

@@ -411,6 +411,25 @@ class TrailSinkTaskTest {
   }
 
   @Test
+  void sink_goesOnWithOtherTrailsWhileAStrangersFileHasAFinalName() throws IOException {
+    worker.send(trail.event(0, 10));
+    Path planted = Files.writeString(directory.resolve(trail.name()), "somebody's");
+    TestTrail other = new TestTrail("web2", "auditd", START, trail.bytes());
+    int length = trail.bytes().length;
+    worker.send(trail.event(0, length), trail.terminated());
+    worker.send(other.event(0, length), other.terminated());
+    assertThat(root.resolve("web2/auditd").resolve(other.name())).hasBinaryContent(other.bytes());
+    assertThat(planted).hasContent("somebody's");
+    worker.commit();
+    assertThat(worker.committed).as("held back").isEmpty();
+    assertThat(worker.timeout).as("not asked again and again at once").isNotEqualTo(1);
+    Files.delete(planted);
+    worker.commit();
+    assertThat(planted).hasBinaryContent(trail.bytes());
+    assertThat(worker.committed).hasSize(2);
+  }
+
+  @Test
   void sink_waitsForAnotherTaskThatHoldsTheSource() throws IOException {
     worker.send(trail.event(0, 100));
     TestWorker second = new TestWorker(root);
