@@ -9,8 +9,6 @@ import auditbus.agent.AgentProcess;
 import auditbus.schemas.Topics;
 import auditbus.standalone.SecureCluster.Access;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -135,8 +133,9 @@ final class SecureClusterIT {
                 assertThat(found).hasFileName("20261120102848.20261120102849");
                 assertThat(found).hasBinaryContent(trail);
               });
-      until("who stopped auditd", () -> shutdowns(access, host).contains("\"auid\":1000"));
-      assertThat(shutdowns(access, host)).contains("PROVEN");
+      until(
+          "who stopped auditd",
+          () -> shutdowns(access, host).contains("\"certainty\":\"PROVEN\",\"auid\":1000,"));
 
       Files.writeString(directory.resolve("rest.json"), restAnswers(rest));
       Files.writeString(directory.resolve("commands.txt"), agentCommands(ofAgent));
@@ -561,25 +560,19 @@ final class SecureClusterIT {
   }
 
   /** What an operator's command prints, with the reader's credential. */
-  private String shutdowns(Access access, String host) throws IOException {
+  private String shutdowns(Access access, String host) throws Exception {
     String variable = "${file:" + secretsOf("reader").resolve("all.properties") + ":%s}";
     Map<String, String> settings = new HashMap<>(providers());
     settings.putAll(client("reader", access, variable));
     settings.putAll(registry(variable));
-    StringWriter out = new StringWriter();
-    var command = auditbus.streams.Main.commandLine();
-    command.setOut(new PrintWriter(out, true));
-    command.setErr(new PrintWriter(out, true));
-    int code =
-        command.execute(
-            "shutdowns",
-            "--config",
-            write("reader.properties", settings),
-            "--host",
-            host,
-            "--json");
-    assertThat(code).as(out.toString()).isZero();
-    return out.toString().replace(" ", "");
+    List<String> command = new ArrayList<>(java());
+    command.addAll(List.of("auditbus.streams.Main", "shutdowns", "--host", host, "--json"));
+    command.addAll(List.of("--config", write("reader.properties", settings)));
+    try (ChildProcess shutdowns = ChildProcess.exec(directory, command)) {
+      ChildProcess.Ended ended = shutdowns.await(LONG);
+      assertThat(ended.code()).as(ended.err()).isZero();
+      return ended.out();
+    }
   }
 
   private static String agentCommands(Path directory) throws Exception {
