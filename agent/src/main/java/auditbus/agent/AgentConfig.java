@@ -3,6 +3,7 @@ package auditbus.agent;
 
 import auditbus.agent.trail.Readers;
 import auditbus.schemas.Format;
+import auditbus.schemas.ProvidedSettings;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Files;
@@ -37,7 +38,8 @@ import org.apache.kafka.common.utils.Utils;
  * ({@code never}, the default, or {@code acked}: a closed trail is deleted once its last state is
  * acknowledged); {@code producer.*} for the producer; {@code security.*}, {@code ssl.*} and {@code
  * sasl.*} for the connection to Kafka; {@code schema.registry.*} and {@code basic.auth.*} for the
- * registry. Any other key is an error.
+ * registry; {@code config.providers*} for secrets that stand elsewhere ({@link ProvidedSettings}).
+ * Any other key is an error.
  *
  * <p>Immutable.
  */
@@ -121,7 +123,7 @@ public final class AgentConfig {
    * @throws ConfigException naming key, value and what is wanted
    */
   public static AgentConfig of(Map<String, String> properties, Half half) {
-    return new AgentConfig(properties, half);
+    return new AgentConfig(ProvidedSettings.resolve(properties), half);
   }
 
   /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.streams;
 
+import auditbus.schemas.ProvidedSettings;
 import auditbus.schemas.SchemaRegistryConfig;
 import java.io.IOException;
 import java.io.InputStream;
@@ -13,6 +14,7 @@ import java.util.Map;
 import java.util.Properties;
 import java.util.TreeMap;
 import org.apache.kafka.clients.CommonClientConfigs;
+import org.apache.kafka.common.config.ConfigException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -55,9 +57,9 @@ public final class ClientOptions {
   private String registry;
 
   /**
-   * All settings.
+   * All settings, their variables replaced.
    *
-   * @throws ParameterException if the file cannot be read
+   * @throws ParameterException if the file cannot be read, or a variable has no value
    */
   public Map<String, String> settings() {
     Map<String, String> all = new TreeMap<>();
@@ -73,7 +75,11 @@ public final class ClientOptions {
     if (registry != null) {
       all.put(SchemaRegistryConfig.URL, registry);
     }
-    return all;
+    try {
+      return ProvidedSettings.resolve(all);
+    } catch (ConfigException e) {
+      throw new ParameterException(spec.commandLine(), e.getMessage(), e);
+    }
   }
 
   private Map<String, String> read(Path path) {
