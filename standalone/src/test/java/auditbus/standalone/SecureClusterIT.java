@@ -74,7 +74,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 @Timeout(value = 8, unit = TimeUnit.MINUTES)
 final class SecureClusterIT {
-  private static final Duration LONG = Duration.ofSeconds(120);
+  private static final Duration LONG = Duration.ofMinutes(2);
   private static final String REGISTRY_SECRET = "of-the-registry-0815";
   private static final List<String> CONFIG_LOGGERS =
       List.of(
