@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.benchmarks.faults;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Random;
+
+/** Makes faults happen, and undoes them. Thread-safe for faults of different targets. */
+final class Happening {
+  private static final int BEAT_MILLIS = 300;
+
+  private final Rig rig;
+  private final Generator generator;
+  private final Clocks clocks;
+
+  Happening(Rig rig, Generator generator, Clocks clocks) {
+    this.rig = rig;
+    this.generator = generator;
+    this.clocks = clocks;
+  }
+
+  /** From beginning to end; what can be undone is undone when this returns. */
+  void run(Fault fault) throws IOException, InterruptedException {
+    switch (fault.kind()) {
+      case KILL -> kill(fault);
+      case STOP -> stop(fault);
+      case REFUSE -> network(rig.kafka, Proxy.Mode.REFUSE, fault);
+      case BLACKHOLE -> network(rig.kafka, Proxy.Mode.BLACK_HOLE, fault);
+      case SLOW -> network(rig.kafka, Proxy.Mode.SLOW, fault);
+      case CUT -> cut(fault);
+      case REGISTRY -> network(rig.registry, Proxy.Mode.REFUSE, fault);
+      case DISK -> fill(fault);
+      case CLOCK -> step(fault);
+      case ROTATE -> generator.rotate();
+      case TRUNCATE -> generator.truncate();
+      case REPLACE -> generator.replace();
+      case TEAR -> tear(fault);
+      case CHECKPOINT -> damage(fault);
+      case RELOAD -> reload(fault);
+    }
+  }
+
+  private void kill(Fault fault) throws IOException, InterruptedException {
+    Node node = node(fault.target());
+    node.kill();
+    Thread.sleep(fault.millis());
+    node.start();
+  }
+
+  private void stop(Fault fault) throws IOException, InterruptedException {
+    Node node = node(fault.target());
+    node.signal("STOP");
+    Thread.sleep(fault.millis());
+    node.signal("CONT");
+  }
+
+  private static void network(Proxy proxy, Proxy.Mode mode, Fault fault)
+      throws InterruptedException {
+    proxy.set(mode);
+    Thread.sleep(fault.millis());
+    proxy.set(Proxy.Mode.PASS);
+  }
+
+  private void cut(Fault fault) throws InterruptedException {
+    for (int passed = 0; passed < fault.millis(); passed += BEAT_MILLIS) {
+      rig.kafka.cut();
+      Thread.sleep(BEAT_MILLIS);
+    }
+  }
+
+  private void fill(Fault fault) throws IOException, InterruptedException {
+    SmallDisk disk =
+        switch (fault.target()) {
+          case "broker" -> rig.brokerDisk;
+          case "agent" -> rig.agentDisk;
+          default -> rig.sinkDisk;
+        };
+    disk.fill();
+    Thread.sleep(fault.millis());
+    disk.free();
+  }
+
+  private void step(Fault fault) throws IOException, InterruptedException {
+    int seconds = new Random(fault.random()).nextInt(-7_200, 7_200);
+    clocks.step(fault.target(), seconds);
+    Thread.sleep(fault.millis());
+    clocks.step(fault.target(), 0);
+  }
+
+  private void tear(Fault fault) throws IOException, InterruptedException {
+    rig.agent.kill();
+    generator.tear();
+    Thread.sleep(fault.millis());
+    rig.agent.start();
+  }
+
+  private void damage(Fault fault) throws IOException, InterruptedException {
+    rig.agent.kill();
+    Random random = new Random(fault.random());
+    Path file = rig.checkpoint();
+    if (Files.exists(file)) {
+      byte[] bytes = Files.readAllBytes(file);
+      if (random.nextBoolean()) {
+        bytes = java.util.Arrays.copyOf(bytes, random.nextInt(bytes.length + 1));
+      } else if (bytes.length > 0) {
+        for (int flips = 1 + random.nextInt(5); flips > 0; flips--) {
+          bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+        }
+      }
+      Files.write(file, bytes);
+    }
+    Thread.sleep(fault.millis());
+    rig.agent.start();
+  }
+
+  private void reload(Fault fault) throws IOException, InterruptedException {
+    byte[] right = Files.readAllBytes(rig.agentConfig());
+    for (int passed = 0, turn = 0; passed < fault.millis(); passed += BEAT_MILLIS, turn++) {
+      if (turn % 2 == 0) {
+        Files.writeString(rig.agentConfig(), "no.such.key=1\n");
+      } else {
+        Files.write(rig.agentConfig(), right);
+      }
+      rig.agent.signal("HUP");
+      Thread.sleep(BEAT_MILLIS);
+    }
+    Files.write(rig.agentConfig(), right);
+    rig.agent.signal("HUP");
+  }
+
+  private Node node(String name) {
+    return rig.nodes().stream()
+        .filter(node -> node.name().equals(name))
+        .findFirst()
+        .orElseThrow(() -> new IllegalArgumentException(name));
+  }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.benchmarks.faults;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One program that runs in a process of its own, and is started again where it ends, as a service
+ * manager does. Thread-safe.
+ */
+final class Node {
+  private final String name;
+  private final List<String> command;
+  private final Map<String, String> environment;
+  private final Path log;
+  private Optional<Process> process = Optional.empty();
+  private boolean held;
+  private int endedByItself;
+  private long notBefore;
+
+  Node(String name, List<String> command, Map<String, String> environment, Path log) {
+    this.name = name;
+    this.command = List.copyOf(command);
+    this.environment = Map.copyOf(environment);
+    this.log = log;
+  }
+
+  String name() {
+    return name;
+  }
+
+  Path log() {
+    return log;
+  }
+
+  synchronized int endedByItself() {
+    return endedByItself;
+  }
+
+  synchronized boolean isAlive() {
+    return process.map(Process::isAlive).orElse(false);
+  }
+
+  /** Starts it, and again whenever it was found dead. */
+  synchronized void start() throws IOException {
+    held = false;
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .redirectInput(new File("/dev/null"))
+            .redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+    builder.environment().putAll(environment);
+    process = Optional.of(builder.start());
+  }
+
+  /** Starts it again if it ended without being told to; at most once a second. */
+  synchronized boolean tend() throws IOException {
+    if (held || isAlive() || System.nanoTime() < notBefore) {
+      return false;
+    }
+    endedByItself++;
+    notBefore = System.nanoTime() + TimeUnit.SECONDS.toNanos(1);
+    start();
+    return true;
+  }
+
+  /** SIGKILL; it stays away until {@link #start}. */
+  synchronized void kill() throws InterruptedException {
+    held = true;
+    if (process.isPresent()) {
+      process.get().destroyForcibly().waitFor();
+    }
+  }
+
+  /** Sends a signal by its name; nothing happens where the process is gone. */
+  synchronized void signal(String signal) throws IOException, InterruptedException {
+    if (isAlive()) {
+      int _ =
+          new ProcessBuilder("kill", "-" + signal, Long.toString(process.get().pid()))
+              .redirectErrorStream(true)
+              .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+              .start()
+              .waitFor();
+    }
+  }
+}
