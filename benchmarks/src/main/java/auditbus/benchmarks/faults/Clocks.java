@@ -43,13 +43,13 @@ final class Clocks {
 
   /** What a process is to be started with. */
   Map<String, String> environment(String process) {
-    if (library.isEmpty()) {
+    if (library.isEmpty() || !Chance.CLOCKS.contains(process)) {
       return Map.of();
     }
     return Map.of(
         "LD_PRELOAD", library.get().toString(),
         "FAKETIME_TIMESTAMP_FILE", file(process).toString(),
-        "FAKETIME_NO_CACHE", "1",
+        "FAKETIME_CACHE_DURATION", "1",
         "FAKETIME_DONT_FAKE_MONOTONIC", "1",
         "FAKETIME_DONT_RESET", "1");
   }
