@@ -9,6 +9,7 @@ final class Chance {
   private static final List<String> PROCESSES =
       List.of("broker", "registry", "agent", "streams", "worker");
   private static final List<String> DISKS = List.of("broker", "agent", "worker");
+
   /** Whose clock may be stepped. */
   static final List<String> CLOCKS = List.of("agent");
 
