@@ -161,7 +161,8 @@ record Account(
                   @Override
                   public void source(String name, Verification.Totals of) {}
                 },
-                Optional.of(topic.published))
+                Optional.of(
+                    new Verification.Against(topic.published, Optional.empty(), Optional.empty())))
             .verify(collected);
   }
 
