@@ -137,9 +137,8 @@ public final class Verification {
   }
 
   // root/host/source: all sources lie equally deep below whatever of it was given. What lies above
-  // other sources is gone through and then below it all the same: whoever can make a file, or name
-  // a
-  // host, must not make the proof stop there.
+  // other sources is gone through and then below it all the same: a file that was made, or a host
+  // that was named so, must not make the proof stop there.
   private void walk(Path top, Path directory, int depth) throws IOException {
     Map<String, Path> entries = new TreeMap<>();
     Map<String, Path> directories = new TreeMap<>();

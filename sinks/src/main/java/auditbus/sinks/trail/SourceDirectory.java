@@ -160,23 +160,22 @@ final class SourceDirectory implements AutoCloseable {
     }
   }
 
-  // What is finished here: what the manifest says and the directory has. What a crash left half
-  // done
-  // is done first: the manifest tells of it before it happens.
+  // What is finished here: what the manifest says and the directory has. First comes what a crash
+  // left on the way, which the manifest told of before it happened.
   private void recover(Manifest.Contents contents) throws IOException {
-    if (!contents.faults().isEmpty()) {
+    faulty = !contents.faults().isEmpty();
+    if (faulty) {
       LOG.error(
           "{}: {} ('auditbus verify' shows all). What is collected now is recorded below it",
           path.resolve(Manifest.NAME),
           contents.faults().getFirst());
     }
-    faulty = !contents.faults().isEmpty();
     kept = Kept.of(contents.entries());
     for (ManifestEntry entry : contents.entries()) {
       if (entry instanceof ManifestEntry.Expired && kept.get(entry.trail()).isEmpty()) {
         finished.put(entry.trail(), entry.name());
         // A line that does not fit may be a forged one: nothing is removed by such a manifest.
-        if (contents.faults().isEmpty()) {
+        if (!faulty) {
           removeExpired(entry.name());
         }
       }

@@ -82,18 +82,11 @@ final class TrailStore implements AutoCloseable {
   void write(int partition, TrailId id, Format format, long position, ByteBuffer raw)
       throws IOException {
     checkPosition(id, position, raw.remaining());
-    Trail trail = trails.get(id);
+    Trail trail = unfinished(partition, id, format);
     if (trail == null) {
-      SourceDirectory directory = source(id);
-      if (directory.finishedAs(id.trail()).isPresent()) {
-        counters.recordsLate.incrementAndGet();
-        return;
-      }
-      makeRoom();
-      trail = load(id, source(id));
+      counters.recordsLate.incrementAndGet();
+      return;
     }
-    trail.partitions().set(partition);
-    trail.know(format);
     trail.write(position, raw, clock.instant());
     noteWhole(trail);
   }
@@ -117,9 +110,8 @@ final class TrailStore implements AutoCloseable {
 
   /** Takes ranges that will never come. */
   void lose(int partition, TrailId id, Format format, List<Span> spans) throws IOException {
-    Trail trail = unfinished(partition, id);
+    Trail trail = unfinished(partition, id, format);
     if (trail != null) {
-      trail.know(format);
       trail.lose(spans);
       noteWhole(trail);
     }
@@ -138,15 +130,14 @@ final class TrailStore implements AutoCloseable {
               + "="
               + limits.maxTrailBytes());
     }
-    Trail trail = unfinished(partition, id);
+    Trail trail = unfinished(partition, id, format);
     if (trail != null) {
-      trail.know(format);
       trail.end(state);
       noteWhole(trail);
     }
   }
 
-  private Trail unfinished(int partition, TrailId id) throws IOException {
+  private Trail unfinished(int partition, TrailId id, Format format) throws IOException {
     Trail trail = trails.get(id);
     if (trail == null) {
       SourceDirectory directory = source(id);
@@ -157,6 +148,7 @@ final class TrailStore implements AutoCloseable {
       trail = load(id, source(id));
     }
     trail.partitions().set(partition);
+    trail.know(format);
     return trail;
   }
 
