@@ -21,11 +21,7 @@ final class Documents {
   private static final Pattern SPAN = Pattern.compile("`([^`]+)`");
   private static final Pattern LINK = Pattern.compile("(?<!!)\\[[^\\]\\[]*]\\(([^)\\s]+)\\)");
 
-  /**
-   * A piece of a document.
-   *
-   * @param place file and line
-   */
+  /** A piece of a document, and where it stands. */
   record Piece(Path file, int line, String text) {
     /** A complaint about it. */
     String wrong(String what) {
@@ -163,9 +159,7 @@ final class Documents {
       if (!target.startsWith(ROOT) || !Files.exists(target)) {
         wrong.add(link.wrong("a link to nothing"));
       } else if (!anchor.isEmpty()
-          && !(target.equals(document.file())
-                  ? document
-                  : parse(target, Files.readString(target)))
+          && !(target.equals(document.file()) ? document : parse(target, Files.readString(target)))
               .anchors()
               .contains(anchor)) {
         wrong.add(link.wrong("a link to a heading that is not there"));

@@ -28,7 +28,16 @@ final class DocumentsTest {
   /** Options of other programs that documents speak of. */
   private static final Set<String> OTHERS =
       Set.of(
-          "-b", "-f", "-r", "-s", "-t", "--reset-lost", "--signal", "-i", "-if", "--release",
+          "-b",
+          "-f",
+          "-r",
+          "-s",
+          "-t",
+          "--reset-lost",
+          "--signal",
+          "-i",
+          "-if",
+          "--release",
           "--resolve");
 
   /** A document in which everything is wrong, once. */
@@ -109,8 +118,7 @@ final class DocumentsTest {
 
   @Test
   void whatIsWrong_isFound() throws Exception {
-    Document document =
-        Documents.parse(Documents.ROOT.resolve("agent/README.md"), ALL_WRONG);
+    Document document = Documents.parse(Documents.ROOT.resolve("agent/README.md"), ALL_WRONG);
     DocumentedCommands commands = new DocumentedCommands();
     List<String> found = new ArrayList<>(commands.wrong(document));
     found.addAll(commands.wrongOptions(document, OTHERS));

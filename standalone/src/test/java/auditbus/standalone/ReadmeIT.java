@@ -37,7 +37,9 @@ final class ReadmeIT {
     for (Document document : List.of(readme("."), readme("standalone"))) {
       for (Piece line : shown(document, "$ ./auditbus standalone --once")) {
         if (!line.text().equals("...")) {
-          assertThat(printed).as("%s line %d", line.file(), line.line()).contains(normal(line.text()));
+          assertThat(printed)
+              .as("%s line %d", line.file(), line.line())
+              .contains(normal(line.text()));
           compared++;
         }
       }
@@ -65,7 +67,8 @@ final class ReadmeIT {
     int run = 0;
     for (Document document : List.of(readme("."), readme("standalone"))) {
       for (Piece line : document.code()) {
-        if (line.text().matches("\\./auditbus (events|shutdowns|gaps|hosts|verify) .*(?i:data).*")) {
+        if (line.text()
+            .matches("\\./auditbus (events|shutdowns|gaps|hosts|verify) .*(?i:data).*")) {
           String command =
               line.text()
                   .replaceFirst(" {2,}#.*", "")
