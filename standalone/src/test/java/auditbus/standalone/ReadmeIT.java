@@ -9,7 +9,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -64,7 +66,7 @@ final class ReadmeIT {
 
   @Test
   void otherCommands_endWell() throws Exception {
-    int run = 0;
+    Set<List<String>> run = new HashSet<>();
     for (Document document : List.of(readme("."), readme("standalone"))) {
       for (Piece line : document.code()) {
         if (line.text()
@@ -75,13 +77,14 @@ final class ReadmeIT {
                   .replaceFirst(" \\| .*", "")
                   .replaceFirst("\\[?--watch]?", "")
                   .replace("DIR", "data");
-          ChildProcess.Ended ended = ChildProcess.run(scratch, arguments(command));
-          assertThat(ended.code()).as("%s: %s", line.text(), ended.err()).isZero();
-          run++;
+          if (run.add(List.of(arguments(command)))) {
+            ChildProcess.Ended ended = ChildProcess.run(scratch, arguments(command));
+            assertThat(ended.code()).as("%s: %s", line.text(), ended.err()).isZero();
+          }
         }
       }
     }
-    assertThat(run).isEqualTo(6 + 4);
+    assertThat(run).hasSize(6 + 2);
   }
 
   private static String[] arguments(String command) {
@@ -119,9 +122,11 @@ final class ReadmeIT {
     return lines;
   }
 
-  /** Without what differs from run to run: ports, the host's name, the width of columns. */
+  /** Without what differs from run to run: directory, ports, host, width of columns, repetitions. */
   private static String normal(String line) {
     return line.strip()
+        .replace(scratch.toString(), "/home/me")
+        .replaceFirst(" \\(\\d+ records sent again, counted once\\)$", "")
         .replace("web1", "vm")
         .replaceAll("127\\.0\\.0\\.1:\\d+", "127.0.0.1:PORT")
         .replaceAll("\\s+", " ");
