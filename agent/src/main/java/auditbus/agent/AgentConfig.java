@@ -356,10 +356,16 @@ public final class AgentConfig {
         throw new ConfigError("bootstrap.servers", server, "want host:port, comma separated");
       }
     }
+    int number = 0;
     for (String url : values.getList("schema.registry.url")) {
+      number++;
       if (!url.matches("https?://[^/]+.*")) {
-        throw new ConfigError(
-            "schema.registry.url", url, "want http://host:port or https://host:port");
+        // It may hold a password, whatever its form: it is not repeated.
+        throw ConfigError.of(
+            "schema.registry.url",
+            "schema.registry.url: URL number "
+                + number
+                + " must be http://host:port or https://host:port");
       }
     }
   }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import auditbus.schemas.Format;
+import auditbus.schemas.SchemaRegistryClient;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -168,6 +169,40 @@ class AgentConfigTest {
     Map<String, String> mended = Map.of("heartbeat.ms", "7000", "sources.auditd.type", "banana");
     assertThatThrownBy(() -> AgentConfig.read(file, mended, Half.BOTH))
         .hasMessageContaining("-D sources.auditd.type");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          user:swordfish@registry:8081                                | URL number 1
+          ftp://user:swordfish@registry                               | URL number 1
+          http://user:swordfish                                       | URL number 1
+          http:///user:swordfish@registry                             | URL number 1
+          https://registry:8081,registry2:8081?password=swordfish     | URL number 2
+          http://user:pass,swordfish@registry:8081                    | URL number 2
+          http://user:swordfish@regis_try:8081                        | URL number 1
+          http://user:sword fish@registry:8081,http://user:swordfish@ | URL number 1
+          """)
+  void wrongRegistry_isNamedWithoutItsPassword(String url, String number, @TempDir Path directory)
+      throws IOException {
+    Map<String, String> settings = new TreeMap<>(SMALLEST);
+    settings.put("schema.registry.url", url);
+    Path file = directory.resolve("agent.properties");
+    StringBuilder text = new StringBuilder();
+    settings.forEach((key, value) -> text.append(key).append('=').append(value).append('\n'));
+    Files.writeString(file, text);
+    assertThatThrownBy(
+            () ->
+                new SchemaRegistryClient(
+                    AgentConfig.read(file, Map.of(), Half.BOTH).registrySettings()))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageContaining("schema.registry.url: ")
+        .hasMessageContaining(number)
+        .hasMessageNotContaining("swordfish")
+        .hasMessageNotContaining("user:")
+        .hasNoCause();
   }
 
   @Test

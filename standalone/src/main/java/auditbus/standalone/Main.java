@@ -32,11 +32,14 @@ public final class Main {
   /** Runs a command and exits with its code. */
   public static void main(String[] arguments) {
     keepTheProcessOurs();
-    System.exit(
-        new CommandLine(new Main())
-            .setParameterExceptionHandler(Main::unusable)
-            .setExecutionExceptionHandler((e, command, parsed) -> failed(e))
-            .execute(arguments));
+    System.exit(commandLine().execute(arguments));
+  }
+
+  /** The whole command line. */
+  static CommandLine commandLine() {
+    return new CommandLine(new Main())
+        .setParameterExceptionHandler(Main::unusable)
+        .setExecutionExceptionHandler((e, command, parsed) -> failed(e));
   }
 
   /**

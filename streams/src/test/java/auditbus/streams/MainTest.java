@@ -8,6 +8,8 @@ import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -67,6 +69,29 @@ class MainTest {
   @Test
   void wrongSetting_isOneLineAndExit2() {
     wrongUsage("gaps.grace.ms", "streams", "run", "-Dgaps.grace.ms=-1");
+  }
+
+  @Test
+  void wrongRegistry_isOneLineWithoutItsPassword(@TempDir Path directory) throws Exception {
+    for (String url :
+        List.of("user:swordfish@host", "ftp://user:swordfish@host", "http://user:swordfish@h_t")) {
+      for (List<String> command :
+          List.of(
+              List.of("events"),
+              List.of("shutdowns"),
+              List.of("gaps"),
+              List.of("hosts"),
+              List.of("streams", "run", "--state-dir", directory.toString()))) {
+        List<String> arguments = new ArrayList<>(command);
+        arguments.addAll(List.of("--bootstrap", "127.0.0.1:1", "--registry", url));
+        err.getBuffer().setLength(0);
+        assertThat(run(arguments.toArray(String[]::new))).as("%s", arguments).isBetween(1, 2);
+        assertThat(err.toString().strip().lines()).as("%s", arguments).hasSize(1);
+        assertThat(err.toString())
+            .contains("schema.registry.url: URL number 1 ")
+            .doesNotContain("swordfish");
+      }
+    }
   }
 
   @Test

@@ -136,7 +136,8 @@ final class TrailSinkConfig extends AbstractConfig {
                   + " registry that is away or another task's lock stopped.");
 
   TrailSinkConfig(Map<String, String> properties) {
-    super(TABLE, properties);
+    // Not logged: a registry's URL may hold a password.
+    super(TABLE, properties, false);
   }
 
   private static void checkPath(String name, Object value) {

@@ -4,6 +4,10 @@ package auditbus.sinks.trail;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import auditbus.schemas.SchemaRegistryClient;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -51,6 +55,30 @@ class TrailSinkConfigTest {
                 "retry.backoff.ms",
                 2000L));
     assertThat(Limits.of(1, 2, 3)).isEqualTo(new Limits(1, 2, 262_144, 64, 65_536, 3, 268_435_456));
+  }
+
+  @Test
+  void registryPassword_isNeitherLoggedNorInAnError() {
+    Map<String, String> settings = with("schema.registry.url", "http://user:swordfish@host:8081");
+    PrintStream before = System.err;
+    ByteArrayOutputStream log = new ByteArrayOutputStream();
+    System.setErr(new PrintStream(log, true, StandardCharsets.UTF_8));
+    try {
+      TrailSinkConfig config = new TrailSinkConfig(settings);
+      assertThat(new SchemaRegistryClient(config.originals()).toString()).contains("//host:8081");
+      for (String wrong :
+          List.of("user:swordfish@host", "ftp://user:swordfish@host", "swordfish")) {
+        settings.put("schema.registry.url", wrong);
+        assertThatThrownBy(
+                () -> new SchemaRegistryClient(new TrailSinkConfig(settings).originals()))
+            .hasMessageContaining("schema.registry.url")
+            .hasMessageNotContaining("swordfish");
+        assertThat(errors(settings)).noneMatch(error -> error.contains("swordfish"));
+      }
+    } finally {
+      System.setErr(before);
+    }
+    assertThat(log.toString(StandardCharsets.UTF_8)).doesNotContain("swordfish");
   }
 
   @Test
