@@ -164,7 +164,8 @@ record Account(
     state.ifPresent(
         last -> {
           last.getDropped().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
-          boolean endsThere = last.getCause().isPresent() || last.getSize() == life.cut();
+          boolean endsThere =
+              last.getCause().isPresent() || (life.cut() > 0 && last.getSize() == life.cut());
           if (entry.fate() == Ledger.Fate.DESTROYED && isClosed(last) && endsThere) {
             said.add(last.getSize(), Integer.MAX_VALUE);
           }

@@ -343,6 +343,7 @@ public final class Faults {
     }
     if (!failures.isEmpty()) {
       rig.printLogs(LOG_LINES);
+      rig.keepTree();
     }
     return failures.isEmpty() ? 0 : 1;
   }

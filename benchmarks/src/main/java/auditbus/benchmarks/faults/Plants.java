@@ -55,9 +55,16 @@ final class Plants {
 
   /** While the generator still writes: what has to happen to the log. */
   void inLog(Rig rig, Generator generator) throws IOException, InterruptedException {
-    if (!wanted.contains(Plant.LOSE) && !wanted.contains(Plant.GAP)) {
-      return;
+    for (Plant plant : List.of(Plant.LOSE, Plant.GAP)) {
+      if (wanted.contains(plant)) {
+        inLog(plant, rig, generator);
+      }
     }
+  }
+
+  // While the agent is stopped, so that it cannot have read the record; in a log it knows.
+  private void inLog(Plant plant, Rig rig, Generator generator)
+      throws IOException, InterruptedException {
     generator.rotate();
     long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(PATIENCE_SECONDS);
     while (!rig.agent.isAwake() || !rig.agent.hasOpen(rig.log())) {
@@ -68,12 +75,7 @@ final class Plants {
     }
     rig.agent.signal("STOP");
     try {
-      if (wanted.contains(Plant.LOSE)) {
-        say(Plant.LOSE, generator.lose());
-      }
-      if (wanted.contains(Plant.GAP)) {
-        say(Plant.GAP, generator.destroyUnread());
-      }
+      say(plant, plant == Plant.LOSE ? generator.lose() : generator.destroyUnread());
     } finally {
       rig.agent.signal("CONT");
     }

@@ -450,6 +450,16 @@ final class Rig {
     }
   }
 
+  /** Copies what was collected, which is on a disk that goes with this process. */
+  void keepTree() throws IOException, InterruptedException {
+    int _ =
+        new ProcessBuilder(
+                "cp", "-a", sinkDisk.directory().toString(), work.resolve("log").toString())
+            .inheritIO()
+            .start()
+            .waitFor();
+  }
+
   /** Ends all; nothing of it can be started again. Does nothing the second time, and says so. */
   synchronized boolean stop() throws IOException, InterruptedException {
     if (ended) {
