@@ -232,7 +232,7 @@ record Account(
       Ledger.Entry entry = ledger.entry(number);
       for (Arrivals.Place place : topic.arrived.places(number)) {
         TrailState state = topic.states.get(place.trail());
-        if (state == null || failures.size() > 2 * MOST_NAMED) {
+        if (state == null || failures.size() > MOST_NAMED) {
           continue;
         }
         Path file = file(state, collected);
