@@ -59,6 +59,7 @@ record Account(
     Map<Integer, Set<String>> trails = trails(ledger, lives, topic);
     List<String> failures = new ArrayList<>();
     Set<Integer> missing = new TreeSet<>();
+    Map<Integer, Boolean> mustBeKnown = new HashMap<>();
     long arrived = 0;
     long again = 0;
     long unseen = 0;
@@ -83,7 +84,7 @@ record Account(
         missing.add(number);
       } else if (entry.fate() == Ledger.Fate.DESTROYED
           && of.isEmpty()
-          && !watch.mustBeKnown(life)) {
+          && !mustBeKnown.computeIfAbsent(life.file(), _ -> watch.mustBeKnown(life))) {
         unseen++;
       } else if (++lost <= MOST_NAMED) {
         failures.add(
@@ -152,9 +153,7 @@ record Account(
     Coverage said = new Coverage();
     Optional.ofNullable(topic.coverage.get(trail))
         .ifPresent(
-            came ->
-                came.covered()
-                    .forEach(range -> said.add(range.getPosition(), endOf(range))));
+            came -> came.covered().forEach(range -> said.add(range.getPosition(), endOf(range))));
     for (Gap gap : topic.openGaps.values()) {
       if (isOf(gap, trail)) {
         gap.getHoles().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));

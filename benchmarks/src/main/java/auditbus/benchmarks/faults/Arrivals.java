@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where each numbered record was said to be. Holds about 20 bytes a record, more only for those that
- * came at several places. One thread owns it.
+ * Where each numbered record was said to be. Holds about 20 bytes a record, more only for those
+ * that came at several places. One thread owns it.
  */
 final class Arrivals {
   /** Where a record was said to be. */

@@ -191,7 +191,11 @@ public final class Faults {
 
   private int run(Optional<Messages> messages) throws IOException, InterruptedException {
     System.out.println(
-        "seed " + settings.seed() + ", " + settings.seconds() + " s, again by: "
+        "seed "
+            + settings.seed()
+            + ", "
+            + settings.seconds()
+            + " s, again by: "
             + settings.command());
     Ledger ledger = new Ledger();
     Files.createDirectories(work.resolve("host"));
@@ -265,7 +269,8 @@ public final class Faults {
           targets
               .computeIfAbsent(
                   Schedule.resource(fault.kind(), fault.target()),
-                  name -> Executors.newSingleThreadExecutor(Thread.ofPlatform().name(name).factory()))
+                  name ->
+                      Executors.newSingleThreadExecutor(Thread.ofPlatform().name(name).factory()))
               .submit(() -> happen(happening, fault));
     }
     sleepUntil(begun, settings.seconds() * 1000L);
@@ -349,12 +354,7 @@ public final class Faults {
   }
 
   private Verdict verdict(
-      Rig rig,
-      Optional<Messages> messages,
-      Ledger ledger,
-      Topic topic,
-      Topic all,
-      Plants plants)
+      Rig rig, Optional<Messages> messages, Ledger ledger, Topic topic, Topic all, Plants plants)
       throws IOException {
     List<String> failures = new ArrayList<>(rig.unwell());
     Account account = Account.of(ledger, topic, looks);
@@ -367,8 +367,7 @@ public final class Faults {
       failures.addAll(Account.ofAgent(topic, Rig.CAPTURE_HOST));
     }
     failures.addAll(
-        Account.ofReaders(
-            ledger.next(), messages.map(Messages::numbers).orElse(0), topic, all));
+        Account.ofReaders(ledger.next(), messages.map(Messages::numbers).orElse(0), topic, all));
     if (failures.stream().allMatch(plants::isOf)) {
       failures.addAll(Account.ofTree(ledger, topic, rig.sinkDisk.directory()));
     }

@@ -122,7 +122,8 @@ final class Messages implements AutoCloseable {
     } catch (NetlinkException e) {
       // Not answered in time: it may come, or not. Refused: it will not.
       if (e.errno() != ETIMEDOUT && failure.isEmpty()) {
-        System.out.println(Faults.clock() + " message " + number + " is refused: " + e.getMessage());
+        System.out.println(
+            Faults.clock() + " message " + number + " is refused: " + e.getMessage());
       }
     }
     synchronized (this) {

@@ -47,6 +47,11 @@ final class Node {
     return process.map(Process::isAlive).orElse(false);
   }
 
+  /** How it ended, if it was started and did. */
+  synchronized Optional<Integer> exitCode() {
+    return process.filter(ended -> !ended.isAlive()).map(Process::exitValue);
+  }
+
   /** Starts it, and again whenever it was found dead. */
   synchronized void start() throws IOException {
     held = false;

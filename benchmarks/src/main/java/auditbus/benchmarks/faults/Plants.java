@@ -110,7 +110,8 @@ final class Plants {
     for (Range range : topic.coverage.get(place.trail()).covered()) {
       long stop = range.getPosition() + range.getLength();
       long _ =
-          less.add(range.getPosition(), Math.max(range.getPosition(), Math.min(stop, place.position())));
+          less.add(
+              range.getPosition(), Math.max(range.getPosition(), Math.min(stop, place.position())));
       long _ = less.add(Math.min(stop, Math.max(range.getPosition(), end)), stop);
     }
     topic.coverage.put(place.trail(), less);

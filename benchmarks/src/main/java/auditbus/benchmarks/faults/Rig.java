@@ -65,16 +65,26 @@ final class Rig {
    * @param seconds for how long: what is kept must fit
    * @param kernel whether there is an agent for the kernel's messages
    */
-  Rig(Path project, Path work, Clocks clocks, int seconds, boolean kernel) throws IOException, InterruptedException {
+  Rig(Path project, Path work, Clocks clocks, int seconds, boolean kernel)
+      throws IOException, InterruptedException {
     this.project = project;
     this.work = work;
     this.clocks = clocks;
-    Path collected = work.resolve("collected");
+    for (String needed :
+        List.of(
+            "benchmarks/target/auditbus-benchmarks.jar",
+            "agent/target/auditbus-agent.jar",
+            "streams/target/auditbus-streams.jar",
+            LIB,
+            "sinks/target")) {
+      if (!Files.exists(project.resolve(needed))) {
+        throw new IOException(project.resolve(needed) + " is missing: build the project first");
+      }
+    }
     brokerDisk = mount("kafka", 400 + seconds / 2);
     agentDisk = mount("agent", 4);
     sinkDisk = mount("collected", 64 + seconds / 5);
     captureDisk = kernel ? Optional.of(mount("capture", 16)) : Optional.empty();
-    Files.createDirectories(collected);
     Files.createDirectories(work.resolve("log"));
     unpack(work.resolve("plugins"));
     String own = "benchmarks/target/auditbus-benchmarks.jar";
@@ -297,6 +307,16 @@ final class Rig {
       throws IOException, InterruptedException {
     long deadline = System.nanoTime() + START.toNanos();
     while (!condition.getAsBoolean()) {
+      for (Node node : nodes()) {
+        if (node.exitCode().isPresent()) {
+          throw new IOException(
+              node.name()
+                  + " does not start: it ended with "
+                  + node.exitCode().get()
+                  + ", see "
+                  + node.log());
+        }
+      }
       if (System.nanoTime() > deadline) {
         throw new IOException(
             what

@@ -53,7 +53,8 @@ record Schedule(List<Planned> planned) {
         break;
       }
       long at = now;
-      boolean full = busyUntil.values().stream().filter(until -> until > at).count() >= MOST_AT_ONCE;
+      boolean full =
+          busyUntil.values().stream().filter(until -> until > at).count() >= MOST_AT_ONCE;
       if (full) {
         continue;
       }

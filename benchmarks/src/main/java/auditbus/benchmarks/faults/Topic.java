@@ -99,7 +99,10 @@ final class Topic implements AutoCloseable {
   void take(SpecificRecord value) {
     switch (value) {
       case AuditEvent event -> {
-        if (event.getHost().equals(Rig.CAPTURE_HOST) && event.getSerial() > 0) {
+        // What daemons write themselves they number themselves.
+        if (event.getHost().equals(Rig.CAPTURE_HOST)
+            && event.getSerial() > 0
+            && !event.getType().startsWith("DAEMON_")) {
           long _ = serials.add(event.getSerial(), event.getSerial() + 1);
         }
         event.getRecords().forEach(record -> take(event, record));

@@ -16,7 +16,8 @@ final class ScheduleTest {
   @ValueSource(longs = {1, 2, 3, 4, 5, 99})
   void isOfTheSeedAlone(long seed) {
     assertThat(Schedule.of(seed, 180, ALL, true)).isEqualTo(Schedule.of(seed, 180, ALL, true));
-    assertThat(Schedule.of(seed, 180, ALL, true)).isNotEqualTo(Schedule.of(seed + 1, 180, ALL, true));
+    assertThat(Schedule.of(seed, 180, ALL, true))
+        .isNotEqualTo(Schedule.of(seed + 1, 180, ALL, true));
   }
 
   @ParameterizedTest
