@@ -145,9 +145,9 @@ final class AccountTest {
     came(0);
     came(2);
     Gap.Builder gap = gap(Rig.HOST, GapKind.TRAIL_COVERAGE).setTrail(TRAIL);
-    topic.take(gap.setHoles(List.of(new Range(100, 99))).build());
+    topic.take(gap.setHoles(List.of(new Range(100L, 99L))).build());
     assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: "));
-    topic.take(gap.setHoles(List.of(new Range(100, 100))).build());
+    topic.take(gap.setHoles(List.of(new Range(100L, 100L))).build());
     assertThat(failures()).isEmpty();
     topic.take(gap.setState(GapState.CLOSED).setHoles(List.of()).build());
     assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: "));
@@ -160,7 +160,7 @@ final class AccountTest {
     topic.take(
         gap(Rig.HOST, GapKind.TRAIL_COVERAGE)
             .setTrail(TRAIL)
-            .setHoles(List.of(new Range(0, 10)))
+            .setHoles(List.of(new Range(0L, 10L)))
             .build());
     assertThat(failures()).anyMatch(failure -> failure.contains("proven of bytes that came"));
   }
@@ -174,9 +174,9 @@ final class AccountTest {
     assertThat(failures())
         .anyMatch(failure -> failure.startsWith("record 1: "))
         .noneMatch(failure -> failure.startsWith("record 2: "));
-    state(200, Optional.of("emptied"), List.of(new Range(100, 100)));
+    state(200, Optional.of("emptied"), List.of(new Range(100L, 100L)));
     assertThat(failures()).isEmpty();
-    state(200, Optional.empty(), List.of(new Range(100, 100)));
+    state(200, Optional.empty(), List.of(new Range(100L, 100L)));
     assertThat(failures()).anyMatch(failure -> failure.startsWith("record 2: "));
   }
 
