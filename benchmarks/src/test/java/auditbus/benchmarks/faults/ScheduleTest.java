@@ -28,7 +28,7 @@ final class ScheduleTest {
             .map(planned -> planned.fault().kind().label() + " " + planned.fault().target())
             .collect(Collectors.toSet());
     assertThat(happened)
-        .hasSize(30)
+        .hasSize(28)
         .contains("kill broker", "stop worker", "disk agent", "disk capture", "clock agent");
   }
 
