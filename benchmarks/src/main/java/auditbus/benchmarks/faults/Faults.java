@@ -33,6 +33,7 @@ import org.apache.kafka.common.KafkaException;
  */
 public final class Faults {
   private static final Duration CATCH_UP = Duration.ofSeconds(90);
+  private static final Duration MOST_CATCH_UP = Duration.ofMinutes(6);
   private static final int MOST_FAILURES = 100;
   private static final int LOG_LINES = 40;
   private static final DateTimeFormatter CLOCK =
@@ -311,15 +312,20 @@ public final class Faults {
     Verdict verdict;
     try (Topic topic = new Topic(rig.bootstrap(), rig.registryUrl(), "read_committed");
         Topic all = new Topic(rig.bootstrap(), rig.registryUrl(), "read_uncommitted")) {
-      // An hour's records take their time to be read: what they have to catch up comes after.
+      // Reading an hour's records takes its time, and a busy machine to catch up: as long as more
+      // comes it is waited for.
+      long last = System.nanoTime() + MOST_CATCH_UP.toNanos();
       long deadline = System.nanoTime() + CATCH_UP.toNanos();
-      boolean read = false;
+      long caughtUp = -1;
       while (true) {
         try {
           topic.read();
           all.read();
-          if (!read) {
-            read = true;
+          if (topic.caughtUp != caughtUp) {
+            if (caughtUp < 0) {
+              last = System.nanoTime() + MOST_CATCH_UP.toNanos();
+            }
+            caughtUp = topic.caughtUp;
             deadline = System.nanoTime() + CATCH_UP.toNanos();
           }
           verdict = verdict(rig, messages, ledger, topic, all, plants);
@@ -328,7 +334,8 @@ public final class Faults {
               new Verdict(
                   Optional.empty(), Optional.empty(), List.of("topics cannot be read: " + e));
         }
-        if (verdict.failures().stream().allMatch(plants::isOf) || System.nanoTime() > deadline) {
+        if (verdict.failures().stream().allMatch(plants::isOf)
+            || System.nanoTime() > Math.min(deadline, last)) {
           break;
         }
         TimeUnit.MILLISECONDS.sleep(1_000);

@@ -48,6 +48,9 @@ final class Topic implements AutoCloseable {
   long duplicates;
   long deadLetters;
 
+  /** Grows with what the log's agent catches up. */
+  long caughtUp;
+
   private final KafkaConsumer<byte[], byte[]> consumer;
   private final AvroDeserializer<SpecificRecord> values = new AvroDeserializer<>();
   private List<TopicPartition> partitions = List.of();
@@ -110,6 +113,7 @@ final class Topic implements AutoCloseable {
       case TrailState state -> {
         states.put(nameOf(state.getHost(), state.getTrail()), state);
         published.add(state);
+        caughtUp += state.getHost().equals(Rig.HOST) ? 1 : 0;
       }
       case Gap gap -> {
         if (gap.getState() == GapState.CLOSED) {
@@ -142,6 +146,7 @@ final class Topic implements AutoCloseable {
       }
       return;
     }
+    caughtUp += fresh ? 1 : 0;
     Matcher matcher = NUMBER.matcher(raw);
     if (raw.startsWith("type=USER_CMD ")
         && matcher.find()
