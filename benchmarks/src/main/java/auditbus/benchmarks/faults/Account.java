@@ -42,7 +42,8 @@ record Account(
     Set<Integer> missing,
     long unseen,
     List<String> failures) {
-  private static final int MOST_NAMED = 20;
+  private static final int MOST_NAMED = 500;
+  private static final int MOST_MISPLACED = 20;
 
   /** Which of the files that nobody told of the agent must have known. */
   interface Watch {
@@ -144,16 +145,20 @@ record Account(
   }
 
   /**
-   * Every byte of it came, or is in a hole of a gap or in what the state gives up, or lies behind
-   * the end of a closed trail of which the state says that it lost its end, or that the file ended
-   * where the generator cut it.
+   * Every byte of it is in a hole of a gap or in what the state gives up. Of a destroyed one it may
+   * also have come, or lie behind the end of a closed trail of which the state says that it lost its
+   * end, or that the file ended where the generator cut it.
    */
   private static boolean isSaidMissing(
       Ledger.Entry entry, Ledger.Life life, Topic topic, String trail) {
     Coverage said = new Coverage();
-    Optional.ofNullable(topic.coverage.get(trail))
-        .ifPresent(
-            came -> came.covered().forEach(range -> said.add(range.getPosition(), endOf(range))));
+    // Part of a destroyed record may have been read. Where other bytes took the place of one that
+    // was kept, they say nothing of it.
+    if (entry.fate() == Ledger.Fate.DESTROYED && topic.coverage.containsKey(trail)) {
+      for (Range came : topic.coverage.get(trail).covered()) {
+        said.add(came.getPosition(), endOf(came));
+      }
+    }
     for (Gap gap : topic.openGaps.values()) {
       if (isOf(gap, trail)) {
         gap.getHoles().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
@@ -231,7 +236,7 @@ record Account(
       Ledger.Entry entry = ledger.entry(number);
       for (Arrivals.Place place : topic.arrived.places(number)) {
         TrailState state = topic.states.get(place.trail());
-        if (state == null || failures.size() > MOST_NAMED) {
+        if (state == null || failures.size() > MOST_MISPLACED) {
           continue;
         }
         Path file = file(state, collected);

@@ -140,6 +140,13 @@ final class AccountTest {
   }
 
   @Test
+  void namesARecordInWhosePlaceAnotherCame() {
+    written(1);
+    came(5, 0);
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 0: "));
+  }
+
+  @Test
   void aGapMustHoldEveryByte() {
     written(3);
     came(0);
