@@ -146,8 +146,8 @@ record Account(
 
   /**
    * Every byte of it is in a hole of a gap or in what the state gives up. Of a destroyed one it may
-   * also have come, or lie behind the end of a closed trail of which the state says that it lost its
-   * end, or that the file ended where the generator cut it.
+   * also have come, or lie behind the end of a closed trail of which the state says that it lost
+   * its end, or that the file ended where the generator cut it.
    */
   private static boolean isSaidMissing(
       Ledger.Entry entry, Ledger.Life life, Topic topic, String trail) {

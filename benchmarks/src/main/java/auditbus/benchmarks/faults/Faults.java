@@ -362,7 +362,12 @@ public final class Faults {
   }
 
   private Verdict verdict(
-      Rig rig, Optional<Messages> messages, Ledger ledger, Topic topic, Topic all, Predicate<String> expected)
+      Rig rig,
+      Optional<Messages> messages,
+      Ledger ledger,
+      Topic topic,
+      Topic all,
+      Predicate<String> expected)
       throws IOException {
     List<String> failures = new ArrayList<>(rig.unwell());
     Account account = Account.of(ledger, topic, looks);
