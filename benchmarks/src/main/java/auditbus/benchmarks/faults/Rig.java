@@ -30,7 +30,7 @@ final class Rig {
   static final String CAPTURE_HOST = "faulty-kernel";
 
   private static final String SINK = "auditbus-trails";
-  private static final Duration START = Duration.ofSeconds(120);
+  private static final Duration START = Duration.ofMinutes(2);
   private static final String LIB = "benchmarks/target/lib";
 
   private final Path project;
