@@ -334,6 +334,7 @@ public final class Agent implements AutoCloseable {
     try {
       AgentConfig now = config;
       captures.supervise(now);
+      distribution.ifPresent(Distribution::endLongCall);
       if (!now.half().distributes()) {
         captureStatus.writeWhenDue(now);
       }

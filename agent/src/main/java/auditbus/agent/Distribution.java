@@ -62,6 +62,8 @@ final class Distribution implements Runnable {
   private static final Duration SILENCE = Duration.ofSeconds(5);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final Duration DRAIN = Duration.ofMillis(500);
+  // Many times max.block.ms.
+  private static final Duration LONG_CALL = Duration.ofSeconds(15);
 
   private final HostFacts facts;
   private final Boot boot;
@@ -84,7 +86,7 @@ final class Distribution implements Runnable {
   private final Map<String, SourceMark> unused = new LinkedHashMap<>();
 
   private AgentConfig config;
-  private Publisher publisher;
+  private volatile Publisher publisher;
   private List<Lane> lanes;
   private int lanesMade;
   private volatile AgentProgress progress;
@@ -294,6 +296,15 @@ final class Distribution implements Runnable {
       if (interrupted) {
         Thread.currentThread().interrupt();
       }
+    }
+  }
+
+  /** Ends a call to Kafka that does not end by itself; for the supervisor's thread. */
+  void endLongCall() {
+    if (publisher.endLongCall(LONG_CALL)) {
+      LOG.warn(
+          "a call to Kafka took longer than {} s (was the clock set back?): beginning anew",
+          LONG_CALL.toSeconds());
     }
   }
 

@@ -50,7 +50,8 @@ import org.slf4j.LoggerFactory;
  *
  * <p>In-flight bytes are bounded by the owner asking {@link #isFull} before it reads on.
  *
- * <p>Not thread-safe: one thread owns it. The producer's own thread only adds to a queue.
+ * <p>Not thread-safe: one thread owns it. The producer's own thread only adds to a queue; {@link
+ * #endLongCall} is for any.
  */
 public final class Publisher implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Publisher.class);
@@ -72,7 +73,9 @@ public final class Publisher implements AutoCloseable {
   private final Map<Integer, Integer> inFlightRecords = new HashMap<>();
   private final Map<Topics, Integer> partitions = new EnumMap<>(Topics.class);
 
-  private Optional<Producer<byte[], byte[]>> producer = Optional.empty();
+  private volatile Optional<Producer<byte[], byte[]>> producer = Optional.empty();
+  // Since when the producer is being handed a message, by nanoTime; 0 while it is not.
+  private volatile long handingSinceNanos;
   private LinkedBlockingQueue<Completion> completions = new LinkedBlockingQueue<>();
   private long inFlightBytes;
   private int inFlight;
@@ -330,6 +333,25 @@ public final class Publisher implements AutoCloseable {
         true);
   }
 
+  /**
+   * Closes the producer if handing it a message takes longer than that, so that the owner's call
+   * fails and it begins anew; thread-safe.
+   *
+   * <p>The producer measures how long it blocks, and when it connects again, by the wall clock: set
+   * back by an hour, it would do neither for an hour.
+   *
+   * @return whether it did
+   */
+  public boolean endLongCall(Duration longest) {
+    long since = handingSinceNanos;
+    Optional<Producer<byte[], byte[]>> open = producer;
+    if (since == 0 || System.nanoTime() - since < longest.toNanos() || open.isEmpty()) {
+      return false;
+    }
+    open.get().close(Duration.ZERO);
+    return true;
+  }
+
   private byte[] serialize(Topics topic, SpecificRecord value) {
     try {
       return serializer.serialize(topic.topic(), value);
@@ -345,6 +367,7 @@ public final class Publisher implements AutoCloseable {
   private void send(Topics topic, byte[] key, byte[] value, Delivery delivery) {
     Producer<byte[], byte[]> open = producer.orElseThrow();
     int bytes = value.length;
+    handingSinceNanos = Math.max(1, System.nanoTime());
     try {
       int partition = HostPartition.of(host, partitions(open, topic));
       hand(
@@ -356,6 +379,8 @@ public final class Publisher implements AutoCloseable {
     } catch (KafkaException | IllegalStateException e) {
       used |= !(e instanceof RetriableException);
       throw new PublishException(describe(topic.topic() + " cannot be written to", e), e);
+    } finally {
+      handingSinceNanos = 0;
     }
     inFlight++;
     inFlightBytes += bytes;
@@ -380,6 +405,7 @@ public final class Publisher implements AutoCloseable {
       waiting = queue.size();
       refused = Optional.empty();
       used = true;
+      handingSinceNanos = Math.max(1, System.nanoTime());
       var _ =
           open.send(
               message,

@@ -311,6 +311,15 @@ final class Trail implements Closeable {
     return true;
   }
 
+  /**
+   * Whether the open file begins with this trail's first bytes: not where it was emptied and others
+   * were written to it. An empty one, of which nothing can be said, does.
+   */
+  boolean beginsAsBefore() throws IOException {
+    return file.size() < identity.length()
+        || file.digestBefore(identity.length()).equals(identity.digest());
+  }
+
   private boolean startsLike(Found found) {
     return found.name().isEmpty() || start().equals(found.name().get().start());
   }

@@ -396,6 +396,20 @@ final class TrailFinder {
     // What was seen in it and is not there any more is lost, also if it was not read yet.
     long wanted = Math.max(trail.size(), trail.knownEnd());
     boolean readable = trail.file().isOpen() && trail.file().size() >= wanted;
+    // The inode is the same: the name may have been found, and other bytes behind it.
+    boolean rewritten = trail.file().isOpen() && !trail.beginsAsBefore();
+    if (rewritten) {
+      lose(
+          trail,
+          "the file was emptied and written anew, "
+              + trail.file().size()
+              + " bytes so far, after "
+              + trail.knownEnd()
+              + " of "
+              + wanted
+              + " bytes were read");
+      return;
+    }
     if (readable) {
       trail.grownTo(trail.file().size());
     }

@@ -382,6 +382,25 @@ class TrailSourceTest {
     assertArrived("20261120104500~2", line(9, 9));
   }
 
+  // benchmarks/bin/faults --seconds 180 --seed 2 --only disk,kill,stop,tear,truncate,replace,cut
+  // found it: the sink put the trail into quarantine, for the digest was of the other bytes.
+  @Test
+  void fileEmptiedAndWrittenLongerBetweenTwoLooks_isClosedWithoutDigest() throws Exception {
+    Path open = write("20261120104500.not_terminated", line(1, 1) + line(2, 2));
+    TrailSource source = directory(false);
+    drain(source);
+    String anew = line(5, 5) + line(6, 6) + line(7, 7); // the same inode, and more bytes
+    Files.writeString(open, anew);
+    drain(source);
+    TrailNotice closing = notices.stream().filter(TrailNotice::closes).findFirst().orElseThrow();
+    assertThat(closing.trail()).isEqualTo("20261120104500");
+    assertThat(closing.size()).isEqualTo((line(1, 1) + line(2, 2)).length());
+    assertThat(closing.sha256()).isEmpty();
+    assertThat(closing.cause()).hasValueSatisfying(cause -> assertThat(cause).contains("anew"));
+    assertArrived("20261120104500", line(1, 1) + line(2, 2));
+    assertArrived("20261120104500~2", anew);
+  }
+
   @Test
   void fileReplacedWhileTheAgentWasDown_isAnotherIncarnation() throws Exception {
     Path open = write("20261120104500.not_terminated", line(1, 1));

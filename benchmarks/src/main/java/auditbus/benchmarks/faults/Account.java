@@ -11,15 +11,17 @@ import auditbus.schemas.TrailState;
 import auditbus.schemas.TrailStatus;
 import auditbus.sinks.manifest.Verification;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * What became of every record, by what the topics and the collected tree say.
@@ -28,8 +30,8 @@ import java.util.Set;
  * @param arrived of them in audit.events
  * @param duplicates places in audit.events that were said again
  * @param again records that came at further places, as of another incarnation of their trail
- * @param missing destroyed before they were read; the topics say that something is missing there
- * @param unseen in files that came and went without a byte of them being read
+ * @param missing said to be missing, at their very bytes
+ * @param unseen in files that came and went without the agent being able to tell of them
  * @param failures what must not be, a line each
  */
 record Account(
@@ -37,89 +39,148 @@ record Account(
     long arrived,
     long duplicates,
     long again,
-    long missing,
+    Set<Integer> missing,
     long unseen,
     List<String> failures) {
-  private static final int MOST_NAMED = 20;
+  private static final int MOST_NAMED = 500;
+  private static final int MOST_MISPLACED = 20;
+
+  /** Which of the files that nobody told of the agent must have known. */
+  interface Watch {
+    boolean mustBeKnown(Ledger.Life life);
+  }
 
   Account {
     failures = List.copyOf(failures);
   }
 
-  /** Judges all there is to judge now. */
-  static Account of(List<Ledger.Entry> entries, Topic topic, Path collected) throws IOException {
-    Map<Integer, Set<String>> trails = trails(entries, topic);
+  /** Judges the records of the log. */
+  static Account of(Ledger ledger, Topic topic, Watch watch) {
+    List<Ledger.Life> lives = ledger.lives();
+    Map<Integer, Set<String>> trails = trails(ledger, lives, topic);
     List<String> failures = new ArrayList<>();
+    Set<Integer> missing = new TreeSet<>();
+    Map<Integer, Boolean> mustBeKnown = new HashMap<>();
     long arrived = 0;
     long again = 0;
-    long missing = 0;
     long unseen = 0;
     long lost = 0;
-    for (Ledger.Entry entry : entries) {
-      List<Topic.Place> places = topic.arrived.getOrDefault(entry.number(), List.of());
+    int generated = ledger.next();
+    for (int number = 0; number < generated; number++) {
+      Ledger.Entry entry = ledger.entry(number);
+      List<Arrivals.Place> places = topic.arrived.places(number);
       if (!places.isEmpty()) {
         arrived++;
         again += places.size() - 1;
-        for (Topic.Place place : places) {
+        for (Arrivals.Place place : places) {
           if (place.position() != entry.position() || place.length() != entry.length()) {
             failures.add(entry + " came as " + place);
           }
         }
         continue;
       }
-      boolean destroyed = entry.fate() == Ledger.Fate.DESTROYED;
+      Ledger.Life life = lives.get(entry.file());
       Set<String> of = trails.getOrDefault(entry.file(), Set.of());
-      if (of.stream().anyMatch(trail -> isSaidMissing(entry, topic, trail, destroyed))) {
-        missing++;
-      } else if (destroyed && of.isEmpty()) {
+      if (of.stream().anyMatch(trail -> isSaidMissing(entry, life, topic, trail))) {
+        missing.add(number);
+      } else if (entry.fate() == Ledger.Fate.DESTROYED
+          && of.isEmpty()
+          && !mustBeKnown.computeIfAbsent(life.file(), _ -> watch.mustBeKnown(life))) {
         unseen++;
       } else if (++lost <= MOST_NAMED) {
-        failures.add(entry + " is missing and nothing says so; its trail: " + of);
+        failures.add(
+            entry
+                + " is missing and nothing says so; "
+                + (of.isEmpty() ? "its trail " + life.trail() + " is in no topic" : "its trail: ")
+                + of.stream().map(trail -> trail + " " + said(topic, trail)).toList());
       }
     }
     if (lost > 0) {
-      failures.add(lost + " records lost unnoticed");
+      failures.add("in all " + lost + " records lost unnoticed");
     }
     judgeGaps(topic, failures);
-    judgeTree(topic, collected, failures);
-    judgeAgent(topic, failures);
     if (topic.deadLetters > 0) {
       failures.add(topic.deadLetters + " dead letters");
     }
-    return new Account(entries.size(), arrived, topic.duplicates, again, missing, unseen, failures);
+    return new Account(generated, arrived, topic.duplicates, again, missing, unseen, failures);
   }
 
-  // A file is known by the records of it that came.
-  private static Map<Integer, Set<String>> trails(List<Ledger.Entry> entries, Topic topic) {
+  // A file is known by the records of it that came, and by the time of its first record.
+  private static Map<Integer, Set<String>> trails(
+      Ledger ledger, List<Ledger.Life> lives, Topic topic) {
+    Map<String, Set<String>> byStart = new HashMap<>();
+    for (String trail : topic.states.keySet()) {
+      byStart.computeIfAbsent(trail.split("~", 2)[0], _ -> new LinkedHashSet<>()).add(trail);
+    }
     Map<Integer, Set<String>> trails = new HashMap<>();
-    for (Ledger.Entry entry : entries) {
-      for (Topic.Place place : topic.arrived.getOrDefault(entry.number(), List.of())) {
-        trails.computeIfAbsent(entry.file(), _ -> new HashSet<>()).add(place.trail());
+    for (Ledger.Life life : lives) {
+      Set<String> of = byStart.get(life.trail());
+      if (of != null) {
+        trails.computeIfAbsent(life.file(), _ -> new LinkedHashSet<>()).addAll(of);
+      }
+    }
+    for (int number = 0; number < ledger.next(); number++) {
+      if (topic.arrived.has(number)) {
+        int file = ledger.entry(number).file();
+        for (Arrivals.Place place : topic.arrived.places(number)) {
+          trails.computeIfAbsent(file, _ -> new LinkedHashSet<>()).add(place.trail());
+        }
       }
     }
     return trails;
   }
 
+  private static String said(Topic topic, String trail) {
+    return Optional.ofNullable(topic.states.get(trail))
+        .map(
+            state ->
+                "%s size %d sha256 %s cause %s dropped %s"
+                    .formatted(
+                        state.getState(),
+                        state.getSize(),
+                        state.getSha256().isPresent() ? "given" : "none",
+                        state.getCause().orElse("none"),
+                        state.getDropped()))
+        .orElse("without a state");
+  }
+
+  /**
+   * Every byte of it is in a hole of a gap or in what the state gives up. Of a destroyed one it may
+   * also have come, or lie behind the end of a closed trail of which the state says that it lost
+   * its end, or that the file ended where the generator cut it.
+   */
   private static boolean isSaidMissing(
-      Ledger.Entry entry, Topic topic, String trail, boolean destroyed) {
-    long position = entry.position();
-    long end = position + entry.length();
-    boolean inGap =
-        topic.openGaps.values().stream()
-            .filter(gap -> isOf(gap, trail))
-            .flatMap(gap -> gap.getHoles().stream())
-            .anyMatch(hole -> position < endOf(hole) && hole.getPosition() < end);
+      Ledger.Entry entry, Ledger.Life life, Topic topic, String trail) {
+    Coverage said = new Coverage();
+    // Part of a destroyed record may have been read. Where other bytes took the place of one that
+    // was kept, they say nothing of it.
+    if (entry.fate() == Ledger.Fate.DESTROYED && topic.coverage.containsKey(trail)) {
+      for (Range came : topic.coverage.get(trail).covered()) {
+        said.add(came.getPosition(), endOf(came));
+      }
+    }
+    for (Gap gap : topic.openGaps.values()) {
+      if (isOf(gap, trail)) {
+        gap.getHoles().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
+      }
+    }
     Optional<TrailState> state = Optional.ofNullable(topic.states.get(trail));
-    boolean dropped =
-        state.stream()
-            .flatMap(said -> said.getDropped().stream())
-            .anyMatch(hole -> position < endOf(hole) && hole.getPosition() < end);
-    // Bytes nobody read are in no range; that the trail is not what its writer wrote is said.
-    boolean caused = destroyed && state.flatMap(TrailState::getCause).isPresent();
-    // What is left of a torn record came as bytes.
-    boolean torn =
-        destroyed && topic.coverage.getOrDefault(trail, new Coverage()).touches(position, end);
-    return inGap || dropped || caused || torn;
+    state.ifPresent(
+        last -> {
+          last.getDropped().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
+          boolean endsThere =
+              last.getCause().isPresent() || (life.cut() > 0 && last.getSize() == life.cut());
+          if (entry.fate() == Ledger.Fate.DESTROYED && isClosed(last) && endsThere) {
+            said.add(last.getSize(), Integer.MAX_VALUE);
+          }
+        });
+    return said.covers(entry.position(), entry.end());
+  }
+
+  private static boolean isClosed(TrailState state) {
+    return state.getState() == TrailStatus.TERMINATED
+        || state.getState() == TrailStatus.CRASH_RECOVERED
+        || state.getState() == TrailStatus.DROPPED;
   }
 
   private static void judgeGaps(Topic topic, List<String> failures) {
@@ -127,7 +188,9 @@ record Account(
       if (gap.getKind() != GapKind.TRAIL_COVERAGE || gap.getCertainty() != Certainty.PROVEN) {
         continue;
       }
-      Coverage came = topic.coverage.getOrDefault(gap.getTrail().orElse(""), new Coverage());
+      Coverage came =
+          topic.coverage.getOrDefault(
+              Topic.nameOf(gap.getHost(), gap.getTrail().orElse("")), new Coverage());
       for (Range hole : gap.getHoles()) {
         if (came.touches(hole.getPosition(), endOf(hole))) {
           failures.add("a gap is proven of bytes that came: " + hole + " of " + gap);
@@ -136,12 +199,12 @@ record Account(
     }
   }
 
-  private static void judgeTree(Topic topic, Path collected, List<String> failures)
-      throws IOException {
+  /** Whether what was collected is what was published: every file, and every byte of a record. */
+  static List<String> ofTree(Ledger ledger, Topic topic, Path collected) throws IOException {
+    List<String> failures = new ArrayList<>();
     for (TrailState state : topic.states.values()) {
       if (state.getState() == TrailStatus.TERMINATED && state.getSha256().isPresent()) {
-        Path file =
-            collected.resolve(state.getHost()).resolve(state.getSource()).resolve(state.getName());
+        Path file = file(state, collected);
         if (!Files.exists(file) || Files.size(file) != state.getSize()) {
           failures.add("not collected: " + state);
         }
@@ -164,22 +227,78 @@ record Account(
                 Optional.of(
                     new Verification.Against(topic.published, Optional.empty(), Optional.empty())))
             .verify(collected);
+    if (failures.isEmpty()) {
+      return failures;
+    }
+    // Which records it is.
+    Map<String, byte[]> texts = new HashMap<>();
+    for (int number = 0; number < ledger.next(); number++) {
+      Ledger.Entry entry = ledger.entry(number);
+      for (Arrivals.Place place : topic.arrived.places(number)) {
+        TrailState state = topic.states.get(place.trail());
+        if (state == null || failures.size() > MOST_MISPLACED) {
+          continue;
+        }
+        Path file = file(state, collected);
+        if (failures.stream().noneMatch(said -> said.contains(state.getName()))
+            || !Files.exists(file)) {
+          continue;
+        }
+        byte[] bytes = texts.get(place.trail());
+        if (bytes == null) {
+          texts.clear(); // one at a time: records of a trail come in a row
+          bytes = Files.readAllBytes(file);
+          texts.put(place.trail(), bytes);
+        }
+        int from = (int) Math.min(bytes.length, place.position());
+        int to = Math.min(bytes.length, from + place.length());
+        String there = new String(bytes, from, to - from, StandardCharsets.ISO_8859_1);
+        if (!there.contains(" msg='n=" + number + " ") || !there.endsWith("\n")) {
+          failures.add(entry + " is not at its place in " + file);
+        }
+      }
+    }
+    return failures;
   }
 
-  private static void judgeAgent(Topic topic, List<String> failures) {
-    if (topic.lastStatus.isEmpty()) {
-      failures.add("no heartbeat");
-      return;
+  /** Where a closed trail is collected. */
+  static Path file(TrailState state, Path collected) {
+    return collected.resolve(state.getHost()).resolve(state.getSource()).resolve(state.getName());
+  }
+
+  /** Whether an agent says that all its sources run. */
+  static List<String> ofAgent(Topic topic, String host) {
+    AgentStatus status = topic.lastStatus.get(host);
+    if (status == null) {
+      return List.of("no heartbeat of " + host);
     }
-    AgentStatus status = topic.lastStatus.get();
-    status.getSources().stream()
+    return status.getSources().stream()
         .filter(source -> !source.getState().equals("RUNNING"))
-        .forEach(source -> failures.add("the agent's source does not run: " + source));
+        .map(source -> "a source of " + host + " does not run: " + source)
+        .toList();
+  }
+
+  /** Who reads what is not committed sees no less. */
+  static List<String> ofReaders(int records, int messages, Topic committed, Topic all) {
+    List<String> failures = new ArrayList<>();
+    for (int number = 0; number < records && failures.size() < MOST_NAMED; number++) {
+      for (Arrivals.Place place : committed.arrived.places(number)) {
+        if (!all.arrived.places(number).contains(place)) {
+          failures.add("record " + number + ": read_uncommitted lacks " + place);
+        }
+      }
+    }
+    for (int number = 0; number < messages && failures.size() < MOST_NAMED; number++) {
+      if (committed.messages.containsKey(number) && !all.messages.containsKey(number)) {
+        failures.add("message " + number + ": read_uncommitted lacks it");
+      }
+    }
+    return failures;
   }
 
   private static boolean isOf(Gap gap, String trail) {
     return gap.getKind() == GapKind.TRAIL_COVERAGE
-        && gap.getTrail().filter(trail::equals).isPresent();
+        && Topic.nameOf(gap.getHost(), gap.getTrail().orElse("")).equals(trail);
   }
 
   private static long endOf(Range range) {

@@ -43,7 +43,7 @@ final class Clocks {
 
   /** What a process is to be started with. */
   Map<String, String> environment(String process) {
-    if (library.isEmpty() || !Chance.CLOCKS.contains(process)) {
+    if (library.isEmpty() || !Schedule.CLOCKS.contains(process)) {
       return Map.of();
     }
     return Map.of(

@@ -12,6 +12,6 @@ package auditbus.benchmarks.faults;
 record Fault(Kind kind, String target, int millis, long random) {
   @Override
   public String toString() {
-    return "%-10s %-9s %6d ms".formatted(kind.label(), target, millis);
+    return "%-10s %-18s %5d ms".formatted(kind.label(), target, millis);
   }
 }

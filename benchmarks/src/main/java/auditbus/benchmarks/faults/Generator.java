@@ -10,6 +10,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
@@ -23,6 +25,8 @@ final class Generator {
   private static final long YOUNGEST_SECONDS = 2;
   private static final int MOST_AT_ONCE = 40;
   private static final int PAUSE_MILLIS = 120;
+  // As auditd's num_logs; enough for every outage there is.
+  private static final int MOST_FILES = 80;
 
   private final Path log;
   private final Ledger ledger;
@@ -30,7 +34,7 @@ final class Generator {
   private final Thread thread;
   private FileChannel channel;
   private int file;
-  private int rotated;
+  private final Deque<Integer> rotated = new ArrayDeque<>(); // the youngest first
   private Instant begun = Instant.now();
   private volatile boolean stopped;
   private volatile Optional<Throwable> failure = Optional.empty();
@@ -81,7 +85,7 @@ final class Generator {
   }
 
   private void write() throws IOException {
-    long number = ledger.next();
+    int number = ledger.next();
     Instant now = Instant.now();
     byte[] line =
         "type=USER_CMD msg=audit(%d.%03d:%d): pid=77 uid=0 auid=1000 ses=3 msg='n=%d cmd=%s res=success'\n"
@@ -97,7 +101,7 @@ final class Generator {
     while (bytes.hasRemaining()) {
       channel.write(bytes);
     }
-    ledger.add(file, position, line.length);
+    ledger.add(file, position, line.length, now);
   }
 
   private long age() {
@@ -108,11 +112,15 @@ final class Generator {
   synchronized void rotate() throws IOException {
     awaitAnotherSecond();
     channel.close();
-    for (int number = rotated; number > 0; number--) {
+    if (rotated.size() == MOST_FILES) {
+      Files.delete(sibling(MOST_FILES));
+      ledger.destroy(rotated.removeLast(), 0);
+    }
+    for (int number = rotated.size(); number > 0; number--) {
       Files.move(sibling(number), sibling(number + 1));
     }
     Files.move(log, sibling(1));
-    rotated++;
+    rotated.addFirst(file);
     begin();
   }
 
@@ -146,6 +154,24 @@ final class Generator {
       channel.truncate(cut);
     }
     rotate();
+  }
+
+  /** One more record, and its number; its bytes are taken back and nobody is told. */
+  synchronized int lose() throws IOException {
+    long position = channel.position();
+    int number = ledger.next();
+    write();
+    channel.truncate(position);
+    channel.position(position);
+    return number;
+  }
+
+  /** One more record, and its number; then the log is emptied. */
+  synchronized int destroyUnread() throws IOException {
+    int number = ledger.next();
+    write();
+    truncate();
+    return number;
   }
 
   private void begin() throws IOException {

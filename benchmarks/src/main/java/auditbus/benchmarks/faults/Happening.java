@@ -2,8 +2,11 @@
 package auditbus.benchmarks.faults;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Random;
 
 /** Makes faults happen, and undoes them. Thread-safe for faults of different targets. */
@@ -13,8 +16,10 @@ final class Happening {
   private final Rig rig;
   private final Generator generator;
   private final Clocks clocks;
+  private final Looks looks;
 
-  Happening(Rig rig, Generator generator, Clocks clocks) {
+  Happening(Rig rig, Generator generator, Clocks clocks, Looks looks) {
+    this.looks = looks;
     this.rig = rig;
     this.generator = generator;
     this.clocks = clocks;
@@ -74,6 +79,7 @@ final class Happening {
         switch (fault.target()) {
           case "broker" -> rig.brokerDisk;
           case "agent" -> rig.agentDisk;
+          case Schedule.CAPTURE -> rig.captureDisk.orElseThrow();
           default -> rig.sinkDisk;
         };
     disk.fill();
@@ -99,16 +105,24 @@ final class Happening {
     rig.agent.kill();
     Random random = new Random(fault.random());
     Path file = rig.checkpoint();
+    looks.forget();
     if (Files.exists(file)) {
-      byte[] bytes = Files.readAllBytes(file);
-      if (random.nextBoolean()) {
-        bytes = java.util.Arrays.copyOf(bytes, random.nextInt(bytes.length + 1));
-      } else if (bytes.length > 0) {
-        for (int flips = 1 + random.nextInt(5); flips > 0; flips--) {
-          bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+      // In place: the disk may be full.
+      try (FileChannel channel =
+          FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        int size = Math.toIntExact(channel.size());
+        if (random.nextBoolean()) {
+          channel.truncate(random.nextInt(size + 1));
+        } else if (size > 0) {
+          for (int flips = 1 + random.nextInt(5); flips > 0; flips--) {
+            int position = random.nextInt(size);
+            ByteBuffer one = ByteBuffer.allocate(1);
+            channel.read(one, position);
+            one.put(0, (byte) (one.get(0) ^ 1 << random.nextInt(8)));
+            channel.write(one.rewind(), position);
+          }
         }
       }
-      Files.write(file, bytes);
     }
     Thread.sleep(fault.millis());
     rig.agent.start();
@@ -117,6 +131,11 @@ final class Happening {
   private void reload(Fault fault) throws IOException, InterruptedException {
     byte[] right = Files.readAllBytes(rig.agentConfig());
     for (int passed = 0, turn = 0; passed < fault.millis(); passed += BEAT_MILLIS, turn++) {
+      if (!rig.agentLooks()) {
+        // Without a handler yet, the signal would end it.
+        Thread.sleep(BEAT_MILLIS);
+        continue;
+      }
       if (turn % 2 == 0) {
         Files.writeString(rig.agentConfig(), "no.such.key=1\n");
       } else {
@@ -126,7 +145,9 @@ final class Happening {
       Thread.sleep(BEAT_MILLIS);
     }
     Files.write(rig.agentConfig(), right);
-    rig.agent.signal("HUP");
+    if (rig.agentLooks()) {
+      rig.agent.signal("HUP");
+    }
   }
 
   private Node node(String name) {

@@ -3,6 +3,7 @@ package auditbus.benchmarks.faults;
 
 import java.io.File;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -46,6 +47,11 @@ final class Node {
     return process.map(Process::isAlive).orElse(false);
   }
 
+  /** How it ended, if it was started and did. */
+  synchronized Optional<Integer> exitCode() {
+    return process.filter(ended -> !ended.isAlive()).map(Process::exitValue);
+  }
+
   /** Starts it, and again whenever it was found dead. */
   synchronized void start() throws IOException {
     held = false;
@@ -67,6 +73,60 @@ final class Node {
     notBefore = System.nanoTime() + TimeUnit.SECONDS.toNanos(1);
     start();
     return true;
+  }
+
+  /** SIGTERM, and SIGKILL to what does not end within 15 s; it stays away until {@link #start}. */
+  synchronized void end() throws InterruptedException {
+    held = true;
+    if (process.isPresent()) {
+      process.get().destroy();
+      if (!process.get().waitFor(15, TimeUnit.SECONDS)) {
+        process.get().destroyForcibly().waitFor();
+      }
+    }
+  }
+
+  /** Whether it runs and is not stopped. */
+  synchronized boolean isAwake() {
+    return isAlive()
+        && procFile("stat").map(stat -> stat.replaceFirst("(?s)^.*\\) ", "")).orElse("T").charAt(0)
+            != 'T';
+  }
+
+  /** Whether it has that file open, or one in that directory. */
+  synchronized boolean hasOpen(Path path) {
+    if (!isAlive()) {
+      return false;
+    }
+    try (var files =
+        Files.newDirectoryStream(Path.of("/proc", Long.toString(process.get().pid()), "fd"))) {
+      for (Path file : files) {
+        String target = Files.isSymbolicLink(file) ? target(file) : "";
+        if (target.equals(path.toString()) || target.startsWith(path + "/")) {
+          return true;
+        }
+      }
+    } catch (IOException e) {
+      return false; // it ended meanwhile
+    }
+    return false;
+  }
+
+  private static String target(Path link) {
+    try {
+      return Files.readSymbolicLink(link).toString();
+    } catch (IOException e) {
+      return ""; // closed meanwhile
+    }
+  }
+
+  private Optional<String> procFile(String name) {
+    try {
+      return Optional.of(
+          Files.readString(Path.of("/proc", Long.toString(process.get().pid()), name)));
+    } catch (IOException e) {
+      return Optional.empty(); // it ended meanwhile
+    }
   }
 
   /** SIGKILL; it stays away until {@link #start}. */

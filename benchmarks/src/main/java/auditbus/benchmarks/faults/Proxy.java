@@ -42,6 +42,11 @@ final class Proxy implements AutoCloseable {
     return listener.getLocalPort();
   }
 
+  /** Whether bytes pass as they should. */
+  boolean passes() {
+    return mode == Mode.PASS;
+  }
+
   /** From now on; refusing cuts the connections there are. */
   void set(Mode wanted) {
     mode = wanted;

@@ -7,6 +7,7 @@ import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -24,8 +25,12 @@ import java.util.function.BooleanSupplier;
 final class Rig {
   static final String HOST = "faulty";
   static final String SOURCE = "auditd";
+
+  /** The host whose agent takes the kernel's messages: one of its own, so that no serials mix. */
+  static final String CAPTURE_HOST = "faulty-kernel";
+
   private static final String SINK = "auditbus-trails";
-  private static final Duration START = Duration.ofSeconds(60);
+  private static final Duration START = Duration.ofMinutes(2);
   private static final String LIB = "benchmarks/target/lib";
 
   private final Path project;
@@ -49,21 +54,37 @@ final class Rig {
   final Node agent;
   final Node streams;
   final Node worker;
+  final Optional<Node> capture;
+  final Optional<SmallDisk> captureDisk;
+  private boolean ended;
 
   /**
    * @param project the root of a built project
    * @param work a directory of its own, on a disk
    * @param clocks what is said to the processes' clocks
+   * @param seconds for how long: what is kept must fit
+   * @param kernel whether there is an agent for the kernel's messages
    */
-  Rig(Path project, Path work, Clocks clocks) throws IOException, InterruptedException {
+  Rig(Path project, Path work, Clocks clocks, int seconds, boolean kernel)
+      throws IOException, InterruptedException {
     this.project = project;
     this.work = work;
     this.clocks = clocks;
-    Path collected = work.resolve("collected");
-    brokerDisk = mount("kafka", 400);
+    for (String needed :
+        List.of(
+            "benchmarks/target/auditbus-benchmarks.jar",
+            "agent/target/auditbus-agent.jar",
+            "streams/target/auditbus-streams.jar",
+            LIB,
+            "sinks/target")) {
+      if (!Files.exists(project.resolve(needed))) {
+        throw new IOException(project.resolve(needed) + " is missing: build the project first");
+      }
+    }
+    brokerDisk = mount("kafka", 400 + seconds / 2);
     agentDisk = mount("agent", 4);
-    sinkDisk = mount("collected", 64);
-    Files.createDirectories(collected);
+    sinkDisk = mount("collected", 64 + seconds / 5);
+    captureDisk = kernel ? Optional.of(mount("capture", 16)) : Optional.empty();
     Files.createDirectories(work.resolve("log"));
     unpack(work.resolve("plugins"));
     String own = "benchmarks/target/auditbus-benchmarks.jar";
@@ -99,6 +120,23 @@ final class Rig {
                 "run",
                 "--config",
                 agentConfig().toString()));
+    if (kernel) {
+      Path config = work.resolve("capture.properties");
+      Files.write(config, captureSettings());
+      capture =
+          Optional.of(
+              node(
+                  Schedule.CAPTURE,
+                  64,
+                  List.of(
+                      "-jar",
+                      "agent/target/auditbus-agent.jar",
+                      "run",
+                      "--config",
+                      config.toString())));
+    } else {
+      capture = Optional.empty();
+    }
     streams =
         node(
             "streams",
@@ -169,6 +207,18 @@ final class Rig {
         "sources." + SOURCE + ".path=" + log());
   }
 
+  private List<String> captureSettings() {
+    return List.of(
+        "bootstrap.servers=" + bootstrap(),
+        "schema.registry.url=" + registryUrl(),
+        "host=" + CAPTURE_HOST,
+        "state.dir=" + captureDisk.orElseThrow().directory().resolve("state"),
+        "trail.max.bytes=100000",
+        "trail.keep.ms=60000",
+        "space.min.free.bytes=1000000",
+        "sources.kernel.type=kernel");
+  }
+
   private List<String> workerSettings() throws IOException {
     Map<String, String> settings = new LinkedHashMap<>();
     for (String line :
@@ -229,6 +279,9 @@ final class Rig {
     registryNode.start();
     await("registry", () -> says(registryNode, "ready"));
     agent.start();
+    if (capture.isPresent()) {
+      capture.get().start();
+    }
     streams.start();
     worker.start();
     await("worker", () -> send("GET", "/connectors", "").isPresent());
@@ -244,14 +297,35 @@ final class Rig {
             .formatted(sinkDisk.directory(), registryUrl());
     await("connector", () -> send("PUT", "/connectors/" + SINK + "/config", connector).isPresent());
     await("jobs and sink", () -> unwell().isEmpty());
+    if (capture.isPresent()) {
+      Path trails = captureDisk.orElseThrow().directory();
+      await(Schedule.CAPTURE, () -> capture.get().hasOpen(trails));
+    }
   }
 
   private void await(String what, BooleanSupplier condition)
       throws IOException, InterruptedException {
     long deadline = System.nanoTime() + START.toNanos();
     while (!condition.getAsBoolean()) {
+      for (Node node : nodes()) {
+        if (node.exitCode().isPresent()) {
+          throw new IOException(
+              node.name()
+                  + " does not start: it ended with "
+                  + node.exitCode().get()
+                  + ", see "
+                  + node.log());
+        }
+      }
       if (System.nanoTime() > deadline) {
-        throw new IOException(what + " does not start: see " + work.resolve("log"));
+        throw new IOException(
+            what
+                + " is not ready after "
+                + START.toSeconds()
+                + " s (what is not as it should be: "
+                + unwell()
+                + "): see "
+                + work.resolve("log"));
       }
       Thread.sleep(200);
     }
@@ -335,7 +409,9 @@ final class Rig {
   }
 
   List<Node> nodes() {
-    return List.of(broker, registryNode, agent, streams, worker);
+    List<Node> nodes = new ArrayList<>(List.of(broker, registryNode, agent, streams, worker));
+    capture.ifPresent(nodes::add);
+    return nodes;
   }
 
   /** For whoever is not to suffer from the network's faults. */
@@ -369,8 +445,51 @@ final class Rig {
     }
   }
 
-  /** Ends all; nothing of it can be started again. */
-  void stop() throws IOException, InterruptedException {
+  /** Whether the agent can look at the log. */
+  boolean agentLooks() {
+    return agent.isAwake() && agent.hasOpen(log().getParent()) && agentDisk.hasRoom();
+  }
+
+  /** Whether what agents send can be taken. */
+  boolean kafkaTakes() {
+    return broker.isAwake()
+        && registryNode.isAwake()
+        && kafka.passes()
+        && registry.passes()
+        && brokerDisk.hasRoom();
+  }
+
+  /** The last lines of what each process said. */
+  void printLogs(int lines) throws IOException {
+    for (Node node : nodes()) {
+      System.out.println("==== " + node.log());
+      if (Files.exists(node.log())) {
+        List<String> all = Files.readAllLines(node.log(), StandardCharsets.ISO_8859_1);
+        all.subList(Math.max(0, all.size() - lines), all.size()).forEach(System.out::println);
+      }
+    }
+  }
+
+  /** Copies what was collected, which is on a disk that goes with this process. */
+  void keepTree() throws IOException, InterruptedException {
+    int _ =
+        new ProcessBuilder(
+                "cp", "-a", sinkDisk.directory().toString(), work.resolve("log").toString())
+            .inheritIO()
+            .start()
+            .waitFor();
+  }
+
+  /** Ends all; nothing of it can be started again. Does nothing the second time, and says so. */
+  synchronized boolean stop() throws IOException, InterruptedException {
+    if (ended) {
+      return false;
+    }
+    ended = true;
+    if (capture.isPresent()) {
+      capture.get().signal("CONT");
+      capture.get().end(); // it is to leave the kernel's audit
+    }
     for (Node node : nodes().reversed()) {
       node.kill();
     }
@@ -380,5 +499,6 @@ final class Rig {
     for (SmallDisk disk : disks) {
       disk.unmount();
     }
+    return true;
   }
 }

@@ -40,6 +40,11 @@ final class SmallDisk {
     }
   }
 
+  /** Whether there is room. */
+  boolean hasRoom() {
+    return directory.toFile().getUsableSpace() > 64 * 1024;
+  }
+
   void free() throws IOException {
     Files.deleteIfExists(directory.resolve(BALLAST));
   }

@@ -13,11 +13,8 @@ import auditbus.schemas.TrailState;
 import auditbus.sinks.manifest.Published;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -27,37 +24,54 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
-/** What the topics say from their beginning on, committed. One thread owns it. */
+/** What the topics say from their beginning on. One thread owns it. */
 final class Topic implements AutoCloseable {
   private static final Pattern NUMBER = Pattern.compile(" msg='n=(\\d+) cmd=\\d+ res=success'\n$");
+  private static final Pattern SENT =
+      Pattern.compile(" msg='op=faults n=(\\d+) res=success'\\s*\n$");
   private static final Duration POLL = Duration.ofMillis(200);
 
-  /** Where a record was said to be. */
-  record Place(String trail, long position, int length) {}
+  /** Records of the log, by their numbers. */
+  final Arrivals arrived = new Arrivals();
 
-  /** By the record's number; each place once. */
-  final Map<Long, List<Place>> arrived = new HashMap<>();
+  /** The kernel's messages, by their numbers: the kernel's serials. */
+  final Map<Integer, Long> messages = new TreeMap<>();
+
+  /** Which serials of the kernel came. */
+  final Coverage serials = new Coverage();
 
   final Map<String, Coverage> coverage = new TreeMap<>();
   final Map<String, TrailState> states = new TreeMap<>();
-  final List<TrailState> allStates = new ArrayList<>();
   final Map<String, Gap> openGaps = new TreeMap<>();
   final Published published = new Published();
-  Optional<AgentStatus> lastStatus = Optional.empty();
+  final Map<String, AgentStatus> lastStatus = new TreeMap<>();
   long duplicates;
   long deadLetters;
+
+  /** Grows with what the log's agent catches up. */
+  long caughtUp;
 
   private final KafkaConsumer<byte[], byte[]> consumer;
   private final AvroDeserializer<SpecificRecord> values = new AvroDeserializer<>();
   private List<TopicPartition> partitions = List.of();
 
-  Topic(String bootstrap, String registry) {
+  /** One that knows nothing and reads nothing, to be filled by hand. */
+  Topic() {
+    consumer = null;
+  }
+
+  Topic(String bootstrap, String registry, String isolation) {
     consumer =
         new KafkaConsumer<>(
-            Map.of("bootstrap.servers", bootstrap, "isolation.level", "read_committed"),
+            Map.of("bootstrap.servers", bootstrap, "isolation.level", isolation),
             new ByteArrayDeserializer(),
             new ByteArrayDeserializer());
     values.configure(Map.of("schema.registry.url", registry), false);
+  }
+
+  /** A trail of any host: the log's by its id alone. */
+  static String nameOf(String host, String trail) {
+    return host.equals(Rig.HOST) ? trail : host + "/" + trail;
   }
 
   /** Reads what is there now to its end. */
@@ -84,13 +98,22 @@ final class Topic implements AutoCloseable {
     }
   }
 
-  private void take(SpecificRecord value) {
+  /** Takes the next message, of whatever topic. */
+  void take(SpecificRecord value) {
     switch (value) {
-      case AuditEvent event -> event.getRecords().forEach(record -> take(event, record));
+      case AuditEvent event -> {
+        // What daemons write themselves they number themselves.
+        if (event.getHost().equals(Rig.CAPTURE_HOST)
+            && event.getSerial() > 0
+            && !event.getType().startsWith("DAEMON_")) {
+          long _ = serials.add(event.getSerial(), event.getSerial() + 1);
+        }
+        event.getRecords().forEach(record -> take(event, record));
+      }
       case TrailState state -> {
-        states.put(state.getTrail(), state);
-        allStates.add(state);
+        states.put(nameOf(state.getHost(), state.getTrail()), state);
         published.add(state);
+        caughtUp += state.getHost().equals(Rig.HOST) ? 1 : 0;
       }
       case Gap gap -> {
         if (gap.getState() == GapState.CLOSED) {
@@ -99,7 +122,7 @@ final class Topic implements AutoCloseable {
           openGaps.put(gap.getId(), gap);
         }
       }
-      case AgentStatus status -> lastStatus = Optional.of(status);
+      case AgentStatus status -> lastStatus.put(status.getHost(), status);
       default -> {
         // who stopped auditing: not of interest here
       }
@@ -107,21 +130,28 @@ final class Topic implements AutoCloseable {
   }
 
   private void take(AuditEvent event, AuditRecord record) {
-    String trail = record.getTrail().orElse(event.getTrail());
-    Place place = new Place(trail, record.getPosition(), record.getLength());
-    coverage
-        .computeIfAbsent(trail, _ -> new Coverage())
-        .add(place.position(), place.position() + place.length());
+    String trail = nameOf(event.getHost(), record.getTrail().orElse(event.getTrail()));
+    Arrivals.Place place = new Arrivals.Place(trail, record.getPosition(), record.getLength());
+    boolean fresh =
+        coverage
+                .computeIfAbsent(trail, _ -> new Coverage())
+                .add(place.position(), place.position() + place.length())
+            > 0;
     String raw = StandardCharsets.ISO_8859_1.decode(record.getRaw().duplicate()).toString();
-    Matcher matcher = NUMBER.matcher(raw);
-    if (matcher.find() && raw.startsWith("type=USER_CMD ")) {
-      List<Place> places =
-          arrived.computeIfAbsent(Long.valueOf(matcher.group(1)), _ -> new ArrayList<>(1));
-      if (places.contains(place)) {
-        duplicates++;
-      } else {
-        places.add(place);
+    if (event.getHost().equals(Rig.CAPTURE_HOST)) {
+      Matcher matcher = SENT.matcher(raw);
+      if (matcher.find()) {
+        messages.put(Integer.valueOf(matcher.group(1)), event.getSerial());
+        duplicates += fresh ? 0 : 1;
       }
+      return;
+    }
+    caughtUp += fresh ? 1 : 0;
+    Matcher matcher = NUMBER.matcher(raw);
+    if (raw.startsWith("type=USER_CMD ")
+        && matcher.find()
+        && !arrived.add(Integer.parseInt(matcher.group(1)), place)) {
+      duplicates++;
     }
   }
 

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+package auditbus.benchmarks.faults;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import auditbus.schemas.AuditEvent;
+import auditbus.schemas.AuditRecord;
+import auditbus.schemas.Certainty;
+import auditbus.schemas.Format;
+import auditbus.schemas.Gap;
+import auditbus.schemas.GapKind;
+import auditbus.schemas.GapState;
+import auditbus.schemas.Outcome;
+import auditbus.schemas.Range;
+import auditbus.schemas.TrailState;
+import auditbus.schemas.TrailStatus;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+/** The account over made-up topics: that it can fail, and names what it fails of. */
+final class AccountTest {
+  private static final Instant BORN = Instant.parse("2026-11-20T10:45:00Z");
+  private static final String TRAIL = "20261120104500";
+  private static final int LENGTH = 100;
+  private static final Account.Watch BLIND = _ -> false;
+
+  private final Ledger ledger = new Ledger();
+  private final Topic topic = new Topic();
+
+  private void written(int records) {
+    for (int i = 0; i < records; i++) {
+      ledger.add(0, (long) i * LENGTH, LENGTH, BORN);
+    }
+  }
+
+  private void came(int number) {
+    came(number, (long) number * LENGTH);
+  }
+
+  private void came(int number, long position) {
+    String raw = "type=USER_CMD msg=audit(1:1): pid=1 msg='n=" + number + " cmd=41 res=success'\n";
+    topic.take(event(Rig.HOST, number + 1, position, raw));
+  }
+
+  private void message(int number, long serial) {
+    topic.take(
+        event(
+            Rig.CAPTURE_HOST,
+            serial,
+            serial * LENGTH,
+            "type=USER_AVC msg=audit(1:1): pid=1 msg='op=faults n=" + number + " res=success'\n"));
+  }
+
+  private static AuditEvent event(String host, long serial, long position, String raw) {
+    return AuditEvent.newBuilder()
+        .setHost(host)
+        .setSource(Rig.SOURCE)
+        .setTrail(TRAIL)
+        .setEpoch(1)
+        .setObserved(BORN)
+        .setSerial(serial)
+        .setAcked(0)
+        .setPart(0)
+        .setParts(1)
+        .setFormat(Format.LINUX)
+        .setType("USER_CMD")
+        .setOutcome(Outcome.SUCCESS)
+        .setComplete(true)
+        .setRecords(
+            List.of(
+                AuditRecord.newBuilder()
+                    .setPosition(position)
+                    .setLength(LENGTH)
+                    .setType(1123)
+                    .setName("USER_CMD")
+                    .setFields(Map.of())
+                    .setRaw(ByteBuffer.wrap(raw.getBytes(StandardCharsets.US_ASCII)))
+                    .build()))
+        .build();
+  }
+
+  private void state(long size, Optional<String> cause, List<Range> dropped) {
+    topic.take(
+        TrailState.newBuilder()
+            .setHost(Rig.HOST)
+            .setSource(Rig.SOURCE)
+            .setTrail(TRAIL)
+            .setEpoch(1)
+            .setState(TrailStatus.TERMINATED)
+            .setName(TRAIL + ".20261120104600")
+            .setSize(size)
+            .setAt(BORN)
+            .setCause(cause.orElse(null))
+            .setDropped(dropped)
+            .build());
+  }
+
+  private static Gap.Builder gap(String host, GapKind kind) {
+    return Gap.newBuilder()
+        .setId(kind + host)
+        .setHost(host)
+        .setKind(kind)
+        .setCertainty(Certainty.PROVEN)
+        .setState(GapState.OPEN)
+        .setOpened(BORN);
+  }
+
+  private List<String> failures() {
+    return Account.of(ledger, topic, BLIND).failures();
+  }
+
+  @Test
+  void whatCameIsWell() {
+    written(2);
+    came(0);
+    came(1);
+    assertThat(failures()).isEmpty();
+  }
+
+  @Test
+  void namesARecordThatDidNotCome() {
+    written(2);
+    came(0);
+    state(200, Optional.empty(), List.of());
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: file 0 position 100"));
+  }
+
+  @Test
+  void namesARecordThatCameElsewhere() {
+    written(2);
+    came(0);
+    came(1, 150);
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: "));
+  }
+
+  @Test
+  void namesARecordInWhosePlaceAnotherCame() {
+    written(1);
+    came(5, 0);
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 0: "));
+  }
+
+  @Test
+  void aGapMustHoldEveryByte() {
+    written(3);
+    came(0);
+    came(2);
+    Gap.Builder gap = gap(Rig.HOST, GapKind.TRAIL_COVERAGE).setTrail(TRAIL);
+    topic.take(gap.setHoles(List.of(new Range(100L, 99L))).build());
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: "));
+    topic.take(gap.setHoles(List.of(new Range(100L, 100L))).build());
+    assertThat(failures()).isEmpty();
+    topic.take(gap.setState(GapState.CLOSED).setHoles(List.of()).build());
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: "));
+  }
+
+  @Test
+  void aGapOverWhatCameIsAFailure() {
+    written(1);
+    came(0);
+    topic.take(
+        gap(Rig.HOST, GapKind.TRAIL_COVERAGE)
+            .setTrail(TRAIL)
+            .setHoles(List.of(new Range(0L, 10L)))
+            .build());
+    assertThat(failures()).anyMatch(failure -> failure.contains("proven of bytes that came"));
+  }
+
+  @Test
+  void whatWasDestroyedMustLieInWhatTheStateGivesUpOrBehindItsEnd() {
+    written(3);
+    came(0);
+    ledger.destroy(0, 0);
+    state(200, Optional.of("emptied"), List.of());
+    assertThat(failures())
+        .anyMatch(failure -> failure.startsWith("record 1: "))
+        .noneMatch(failure -> failure.startsWith("record 2: "));
+    state(200, Optional.of("emptied"), List.of(new Range(100L, 100L)));
+    assertThat(failures()).isEmpty();
+    state(200, Optional.empty(), List.of(new Range(100L, 100L)));
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 2: "));
+  }
+
+  @Test
+  void aFileNobodyToldOfIsAFailureWhereTheAgentMustHaveKnownIt() {
+    written(1);
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 0: "));
+    ledger.destroy(0, 0);
+    assertThat(failures()).isEmpty();
+    assertThat(Account.of(ledger, topic, _ -> true).failures())
+        .anyMatch(failure -> failure.startsWith("record 0: "));
+  }
+
+  @Test
+  void messagesMustBeInGapsOfSerials() {
+    BitSet sent = new BitSet();
+    sent.set(0, 4);
+    message(0, 500);
+    message(3, 503);
+    assertThat(MessageAccount.of(sent, topic).failures())
+        .anyMatch(failure -> failure.startsWith("message 1 and 1 after it"));
+    Gap.Builder gap =
+        gap(Rig.CAPTURE_HOST, GapKind.SERIAL).setFirstSerial(501L).setLastSerial(502L);
+    topic.take(gap.setMissing(2L).build());
+    assertThat(MessageAccount.of(sent, topic).failures()).isEmpty();
+    topic.take(gap.setMissing(1L).build());
+    assertThat(MessageAccount.of(sent, topic).failures())
+        .anyMatch(failure -> failure.contains("2 messages did not come"));
+  }
+
+  @Test
+  void messagesWithoutASerialMustBeInTheKernelsCount() {
+    BitSet sent = new BitSet();
+    sent.set(0, 3);
+    message(0, 500);
+    message(2, 501);
+    assertThat(MessageAccount.of(sent, topic).failures())
+        .anyMatch(failure -> failure.startsWith("message 1 and 0 after it"));
+    topic.take(gap(Rig.CAPTURE_HOST, GapKind.KERNEL_LOST).setMissing(1L).build());
+    assertThat(MessageAccount.of(sent, topic).failures()).isEmpty();
+  }
+
+  @Test
+  void whoReadsUncommittedSeesNoLess() {
+    written(1);
+    came(0);
+    assertThat(Account.ofReaders(1, 0, topic, new Topic()))
+        .anyMatch(failure -> failure.startsWith("record 0: "));
+    assertThat(Account.ofReaders(1, 0, new Topic(), topic)).isEmpty();
+  }
+}
