@@ -122,7 +122,9 @@ final class ReadmeIT {
     return lines;
   }
 
-  /** Without what differs from run to run: directory, ports, host, width of columns, repetitions. */
+  /**
+   * Without what differs from run to run: directory, ports, host, width of columns, repetitions.
+   */
   private static String normal(String line) {
     return line.strip()
         .replace(scratch.toString(), "/home/me")
