@@ -109,15 +109,23 @@ class Pipeline:
         end(self.arrivals)
         self.end_far_end()
 
-    def arrived(self):
-        """When each stamp came first, by stamp, in nanoseconds."""
-        first = {}
+    def each(self):
+        """Every event that came: its stamp and when it came, in nanoseconds."""
         with open(self.directory + "/arrivals") as lines:
             for line in lines:
-                words = line.split()
-                if line.endswith("\n") and len(words) == 2:
-                    first.setdefault(int(words[0]), int(words[1]))
+                if line.endswith("\n"):
+                    yield map(int, line.split())
+
+    def arrived(self):
+        """When each stamp came first, by stamp."""
+        first = {}
+        for sent, at in self.each():
+            first.setdefault(sent, at)
         return first
+
+    def lines(self, since):
+        """How many events sent since then came, those that came twice counted twice."""
+        return sum(sent >= since for sent, _ in self.each())
 
     def count(self):
         with open(self.directory + "/arrivals", "rb") as lines:
