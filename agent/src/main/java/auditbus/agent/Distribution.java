@@ -111,7 +111,7 @@ final class Distribution implements Runnable {
    * How the loop's time passes.
    *
    * @param nanoClock as {@link System#nanoTime}
-   * @param idle how long it waits for acknowledgements when there is nothing to do
+   * @param idle how long it waits at most for acknowledgements when there is nothing to do
    * @param random makes pauses uneven
    */
   record Pace(LongSupplier nanoClock, Duration idle, RandomGenerator random) {
@@ -349,7 +349,7 @@ final class Distribution implements Runnable {
           worked |= lane.step(publisher, this::sendState);
         }
       }
-      int acked = publisher.poll(worked ? Duration.ZERO : pace.idle(), this::acked);
+      int acked = publisher.poll(worked ? Duration.ZERO : untilLook(), this::acked);
       if (worked && publisher.isFull()) {
         acked += publisher.poll(pace.idle(), this::acked);
       }
@@ -357,6 +357,16 @@ final class Distribution implements Runnable {
     } catch (PublishException e) {
       failed(e);
     }
+  }
+
+  /** How long there is nothing to do at most: until the next look at a source's trails. */
+  private Duration untilLook() {
+    long now = pace.nanoClock().getAsLong();
+    long least = pace.idle().toNanos();
+    for (Lane lane : lanes) {
+      least = Math.min(least, lane.nanosUntilScan(now));
+    }
+    return Duration.ofNanos(least);
   }
 
   private void reconfigure() throws InterruptedException {
@@ -503,7 +513,9 @@ final class Distribution implements Runnable {
         (cause instanceof TimeoutException || SchemaRegistryException.isRetriable(cause))
             && now - failingSinceNanos < SILENCE.toNanos();
     if (stopping()) {
-      LOG.warn("stopping while {}; the rest is sent by the next run", e.getMessage());
+      if (said.add(root.getClass())) {
+        LOG.warn("stopping while {}; the rest is sent by the next run", e.getMessage());
+      }
     } else if (!early && said.add(root.getClass())) {
       LOG.error(
           "{}{}; trying again until it works, nothing is lost meanwhile",
@@ -545,28 +557,47 @@ final class Distribution implements Runnable {
 
   private void finish() throws InterruptedException {
     tryStore();
-    if (failure.isPresent()) {
-      return; // publishing does not work: nobody would hear a last heartbeat
+    long now = pace.nanoClock().getAsLong();
+    long patience = config.shutdownTimeout().toNanos();
+    if (failure.isPresent() && now - failingSinceNanos > patience) {
+      return; // publishing has not worked for so long already: nobody would hear a last heartbeat
     }
-    long deadline = pace.nanoClock().getAsLong() + config.shutdownTimeout().toNanos();
+    long deadline = now + patience;
+    // What was captured has come to its end, and is sent to there.
+    lanes.forEach(Lane::end);
+    do {
+      step();
+      boolean trying = pace.nanoClock().getAsLong() >= retryNanos;
+      if (trying && lanes.stream().allMatch(Lane::isSent) && sayLast(deadline)) {
+        return;
+      }
+    } while (pace.nanoClock().getAsLong() < deadline);
+    if (failure.isEmpty()) {
+      boolean _ = sayLast(deadline);
+    }
+  }
+
+  /**
+   * Sends the last heartbeat behind all that is on its way.
+   *
+   * @return whether it is not worth trying again
+   */
+  private boolean sayLast(long deadlineNanos) throws InterruptedException {
     try {
-      // What was captured has come to its end, and is sent to there.
-      lanes.forEach(Lane::end);
-      do {
-        step();
-        if (failure.isPresent()) {
-          return;
-        }
-      } while (pace.nanoClock().getAsLong() < deadline && !lanes.stream().allMatch(Lane::isSent));
-      while (publisher.inFlight() > 0 && pace.nanoClock().getAsLong() < deadline) {
-        publisher.poll(pace.idle(), this::acked);
-      }
+      publisher.open();
+      awaitAcks(deadlineNanos);
       send(statusNow(true));
-      while (publisher.inFlight() > 0 && pace.nanoClock().getAsLong() < deadline) {
-        publisher.poll(pace.idle(), this::acked);
-      }
+      awaitAcks(deadlineNanos);
+      return true;
     } catch (PublishException e) {
-      LOG.warn("stopping while {}; the rest is sent by the next run", e.getMessage());
+      failed(e);
+      return false;
+    }
+  }
+
+  private void awaitAcks(long deadlineNanos) throws InterruptedException {
+    while (publisher.inFlight() > 0 && pace.nanoClock().getAsLong() < deadlineNanos) {
+      publisher.poll(pace.idle(), this::acked);
     }
   }
 

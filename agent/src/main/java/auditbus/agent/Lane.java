@@ -144,6 +144,11 @@ final class Lane {
     publisher = null;
   }
 
+  /** How long until {@link #scan} looks, 0 if it would now. */
+  long nanosUntilScan(long nowNanos) {
+    return Math.max(0, nextScanNanos - nowNanos);
+  }
+
   /** Looks for trails when it is time to; returns whether one was identified anew. */
   boolean scan() {
     long now = nanoClock.getAsLong();
