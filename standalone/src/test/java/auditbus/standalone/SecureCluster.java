@@ -38,11 +38,14 @@ final class SecureCluster implements AutoCloseable {
   }
 
   private static final String BROKER_PASSWORD = "of-the-stores-4711";
+  private static final String REGISTRY_USER = "auditbus";
+  private static final String REGISTRY_PASSWORD = "of-the-registry-0815";
 
   private final Certificates certificates;
   private final Certificates foreign;
   private final EmbeddedKafka kafka;
   private final EmbeddedRegistry registry;
+  private final PasswordGate gate;
   private final Map<String, String> passwords = new HashMap<>();
   private final int certificatePort = Ports.free();
   private final int passwordPort = Ports.free();
@@ -78,10 +81,11 @@ final class SecureCluster implements AutoCloseable {
             Map.copyOf(client("admin", Access.CERTIFICATE)),
             new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
     SchemaRegistryClient first =
-        new SchemaRegistryClient(Map.of("schema.registry.url", registryUrl()));
+        new SchemaRegistryClient(Map.of("schema.registry.url", registry.uri().toString()));
     for (Topics topic : Topics.values()) {
       var _ = first.register(topic.subject(), topic.schema());
     }
+    gate = new PasswordGate(registry.uri(), REGISTRY_USER + ":" + REGISTRY_PASSWORD);
   }
 
   private Map<String, String> settings() throws IOException {
@@ -209,15 +213,38 @@ final class SecureCluster implements AutoCloseable {
         passwords.entrySet().stream()
             .collect(Collectors.toMap(Map.Entry::getKey, Map.Entry::getValue));
     secrets.put("stores", BROKER_PASSWORD);
+    secrets.put("registry", REGISTRY_PASSWORD);
     return secrets;
   }
 
-  String registryUrl() {
+  /**
+   * What a client needs for the registry, which lets nobody in without.
+   *
+   * @param password the password, or a variable in its place
+   */
+  Map<String, String> registry(String password) {
+    return Map.of(
+        "schema.registry.url",
+        gate.url(),
+        "basic.auth.credentials.source",
+        "USER_INFO",
+        "basic.auth.user.info",
+        REGISTRY_USER + ":" + password);
+  }
+
+  /** For the test itself: the registry without its gate. */
+  String openRegistryUrl() {
     return registry.uri().toString();
+  }
+
+  /** How often the registry let somebody not in. */
+  int refusedByRegistry() {
+    return gate.refused();
   }
 
   @Override
   public void close() throws IOException {
+    gate.close();
     registry.close();
     kafka.close();
   }

@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import auditbus.agent.AgentJvm;
 import auditbus.agent.AgentProcess;
+import auditbus.schemas.SchemaRegistryClient;
+import auditbus.schemas.SchemaRegistryException;
 import auditbus.schemas.Topics;
 import auditbus.standalone.SecureCluster.Access;
 import java.io.IOException;
@@ -19,6 +21,7 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -40,6 +43,7 @@ import org.apache.kafka.clients.admin.NewPartitions;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.admin.UserScramCredentialDeletion;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
@@ -76,7 +80,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(value = 8, unit = TimeUnit.MINUTES)
 final class SecureClusterIT {
   private static final Duration LONG = Duration.ofMinutes(2);
-  private static final String REGISTRY_SECRET = "of-the-registry-0815";
   private static final List<String> CONFIG_LOGGERS =
       List.of(
           "org.apache.kafka.clients.producer.ProducerConfig",
@@ -114,6 +117,7 @@ final class SecureClusterIT {
     Files.write(trails.resolve("20261120102848.20261120102849"), trail);
     Path collected = Files.createDirectories(shared.resolve("collected"));
     int rest = Ports.free();
+    int refusedBefore = cluster.refusedByRegistry();
 
     try (ChildProcess streams = startStreams(access);
         ChildProcess worker = startWorker(access, rest)) {
@@ -137,6 +141,12 @@ final class SecureClusterIT {
       until(
           "who stopped auditd",
           () -> shutdowns(access, host).contains("\"certainty\":\"PROVEN\",\"auid\":1000,"));
+
+      // What a stolen credential of an agent can do: jobs and sink put it aside, each with its own.
+      byte[] garbage = ("garbage by " + access).getBytes(StandardCharsets.UTF_8);
+      write(Map.copyOf(cluster.client("agent", access)), "audit.events", garbage);
+      until("dead letters", () -> putAsideBy(access, garbage).equals(Set.of("jobs", "sink")));
+      assertThat(cluster.refusedByRegistry()).isEqualTo(refusedBefore);
 
       Files.writeString(directory.resolve("rest.json"), restAnswers(rest));
       Files.writeString(directory.resolve("commands.txt"), agentCommands(ofAgent));
@@ -286,6 +296,16 @@ final class SecureClusterIT {
         .isInstanceOf(SslAuthenticationException.class);
     assertThatThrownBy(() -> write(Map.copyOf(cluster.scram("agent", "wrong")), "audit.events"))
         .isInstanceOf(SaslAuthenticationException.class);
+    int before = cluster.refusedByRegistry();
+    assertThatThrownBy(
+            () ->
+                new SchemaRegistryClient(cluster.registry("not-it-4242"))
+                    .register(Topics.EVENTS.subject(), Topics.EVENTS.schema()))
+        .isInstanceOf(SchemaRegistryException.class)
+        .hasMessageContaining("401")
+        .message()
+        .doesNotContain("4242");
+    assertThat(cluster.refusedByRegistry()).isGreaterThan(before);
   }
 
   @Test
@@ -293,16 +313,18 @@ final class SecureClusterIT {
     GrowingTrail trail = new GrowingTrail(directory.resolve("trails"));
     trail.events(50);
     Path secrets = directory.resolve("secrets.properties");
-    Files.writeString(secrets, "scram=wrong\n");
+    String others = "registry=" + cluster.secrets().get("registry") + "\n";
+    Files.writeString(secrets, "scram=wrong\n" + others);
     Map<String, String> settings = new HashMap<>(providers());
     settings.putAll(cluster.scram("agent", "${file:" + secrets + ":scram}"));
     settings.putAll(source("sighup", trail.directory()));
+    settings.putAll(registry("${file:" + secrets + ":%s}"));
     Map<String, Object> reader = Map.copyOf(cluster.client("reader", Access.CERTIFICATE));
     try (AgentProcess agent = AgentProcess.start(directory, settings);
-        Arrivals arrivals = new Arrivals("sighup", reader, cluster.registryUrl())) {
+        Arrivals arrivals = new Arrivals("sighup", reader, cluster.openRegistryUrl())) {
       arrivals.begin();
       agent.await("told", () -> agent.log().contains("ERROR"));
-      Files.writeString(secrets, "scram=" + cluster.secrets().get("agent") + "\n");
+      Files.writeString(secrets, "scram=" + cluster.secrets().get("agent") + "\n" + others);
       agent.signal("HUP", 4294967295L);
       agent.await(
           "all of it",
@@ -334,11 +356,16 @@ final class SecureClusterIT {
   }
 
   private static void write(Map<String, Object> client, String topic) throws Exception {
+    write(client, topic, new byte[1]);
+  }
+
+  private static void write(Map<String, Object> client, String topic, byte[] value)
+      throws Exception {
     Map<String, Object> settings = new HashMap<>(client);
     settings.put("max.block.ms", "30000");
     try (KafkaProducer<byte[], byte[]> producer =
         new KafkaProducer<>(settings, new ByteArraySerializer(), new ByteArraySerializer())) {
-      producer.send(new ProducerRecord<>(topic, 0, null, new byte[1])).get(30, TimeUnit.SECONDS);
+      producer.send(new ProducerRecord<>(topic, 0, null, value)).get(30, TimeUnit.SECONDS);
     } catch (ExecutionException e) {
       throw (Exception) e.getCause();
     } catch (KafkaException e) {
@@ -370,7 +397,7 @@ final class SecureClusterIT {
         Map.of(
             "scram", cluster.secrets().get(principal),
             "stores", cluster.secrets().get("stores"),
-            "registry", REGISTRY_SECRET));
+            "registry", cluster.secrets().get("registry")));
   }
 
   private static Map<String, String> providers() {
@@ -398,16 +425,11 @@ final class SecureClusterIT {
   }
 
   private static Map<String, String> registry(String variable) {
-    return Map.of(
-        "schema.registry.url", cluster.registryUrl(),
-        "basic.auth.credentials.source", "USER_INFO",
-        "basic.auth.user.info", variable.formatted("registry"));
+    return cluster.registry(variable.formatted("registry"));
   }
 
   private static Map<String, String> source(String host, Path trails) {
     return Map.of(
-        "schema.registry.url",
-        cluster.registryUrl(),
         "host",
         host,
         "heartbeat.ms",
@@ -511,6 +533,7 @@ final class SecureClusterIT {
     sink.put("errors.tolerance", "all");
     sink.put("errors.deadletterqueue.topic.name", Topics.DEAD_LETTERS);
     sink.put("errors.deadletterqueue.topic.replication.factor", "1");
+    sink.put("errors.deadletterqueue.context.headers.enable", "true");
     String json =
         sink.entrySet().stream()
             .map(entry -> "\"%s\":\"%s\"".formatted(entry.getKey(), entry.getValue()))
@@ -563,6 +586,33 @@ final class SecureClusterIT {
     return Files.exists(manifest) && Files.readString(manifest).contains(" finished ");
   }
 
+  /** Who put that aside, as the reader sees it. */
+  private static Set<String> putAsideBy(Access access, byte[] value) {
+    Set<String> by = new HashSet<>();
+    try (KafkaConsumer<byte[], byte[]> consumer =
+        new KafkaConsumer<>(
+            Map.copyOf(cluster.client("reader", access)),
+            new ByteArrayDeserializer(),
+            new ByteArrayDeserializer())) {
+      List<TopicPartition> partitions =
+          consumer.partitionsFor(Topics.DEAD_LETTERS).stream()
+              .map(info -> new TopicPartition(info.topic(), info.partition()))
+              .toList();
+      consumer.assign(partitions);
+      consumer.seekToBeginning(partitions);
+      Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+      while (partitions.stream().anyMatch(of -> consumer.position(of) < ends.get(of))) {
+        for (ConsumerRecord<byte[], byte[]> letter : consumer.poll(Duration.ofMillis(200))) {
+          if (Arrays.equals(letter.value(), value)) {
+            boolean ofConnect = letter.headers().lastHeader("__connect.errors.topic") != null;
+            by.add(ofConnect ? "sink" : "jobs");
+          }
+        }
+      }
+    }
+    return by;
+  }
+
   /** What an operator's command prints, with the reader's credential. */
   private String shutdowns(Access access, String host) throws Exception {
     String variable = "${file:" + secretsOf("reader").resolve("all.properties") + ":%s}";
@@ -608,8 +658,7 @@ final class SecureClusterIT {
   // ---- secrets
 
   private static void assertNoSecretIn(Path... trees) throws IOException {
-    Map<String, String> secrets = new HashMap<>(cluster.secrets());
-    secrets.put("registry", REGISTRY_SECRET);
+    Map<String, String> secrets = cluster.secrets();
     StringBuilder all = new StringBuilder();
     for (Path tree : trees) {
       for (Path file : files(tree)) {
