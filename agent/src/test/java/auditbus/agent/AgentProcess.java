@@ -25,7 +25,7 @@ import java.util.stream.Stream;
 
 /** The real agent in a process of its own, with the flags the launcher gives it. */
 public final class AgentProcess implements AutoCloseable {
-  private static final Duration DEADLINE = Duration.ofSeconds(30);
+  private static final Duration DEADLINE = Duration.ofSeconds(90);
   private static final JsonMapper JSON = new JsonMapper();
 
   private final Path directory;
