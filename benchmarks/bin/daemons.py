@@ -31,6 +31,21 @@ def heading():
     print(subprocess.run([ROOT + "/benchmarks/bin/machine"] + arguments, check=True, capture_output=True, text=True).stdout, flush=True)
 
 
+def end_in_order():
+    """Told to end, or left by its terminal, a script sets again what it has set."""
+    for told in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(told, lambda number, _: sys.exit(128 + number))
+
+
+def wait_or_kill(child):
+    try:
+        child.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+        raise
+
+
 def build_flood(work):
     """The flooding program, in a directory of its own so that a rule on its path means it alone."""
     subprocess.run(["gcc", "-O2", "-pthread", "-o", work + "/flood", FLOOD_SOURCE], check=True)
@@ -63,13 +78,14 @@ class Kernel:
         return self
 
     def __exit__(self, *_):
-        auditctl("-D")
-        for rule in self.rules:
-            auditctl(*rule.split())
-        self.limits(int(self.found["backlog_limit"]), int(self.found["backlog_wait_time"]))
-        auditctl("-r", self.found["rate_limit"])
-        auditctl("--reset-lost")
-        auditctl("-e", self.found["enabled"])
+        steps = [["-D"]] + [rule.split() for rule in self.rules]
+        steps += [["-b", self.found["backlog_limit"]], ["--backlog_wait_time", self.found["backlog_wait_time"]],
+                  ["-r", self.found["rate_limit"]], ["--reset-lost"], ["-e", self.found["enabled"]]]
+        for step in steps:
+            try:
+                auditctl(*step)
+            except subprocess.CalledProcessError as problem:  # the others are set again all the same
+                print(f"auditctl {' '.join(step)}: {problem.stderr.strip()}", file=sys.stderr)
         self.lock.close()
 
     def prepare(self, flood, calls, backlog, wait):
@@ -107,7 +123,7 @@ class Daemon:
         if self.child and self.child.poll() is None:
             self.child.send_signal(signal.SIGCONT)
             self.child.terminate()
-            self.child.wait(PATIENCE)
+            wait_or_kill(self.child)
         self.child = None
 
     def restart(self):

@@ -6,7 +6,7 @@ which event came out is written down by auditbus.benchmarks.Arrivals, in a JVM o
 """
 import os, signal, subprocess, sys, time
 
-from daemons import PATIENCE, ROOT, Agent, Auditd
+from daemons import PATIENCE, ROOT, Agent, Auditd, wait_or_kill
 
 JAR = ROOT + "/benchmarks/target/auditbus-benchmarks.jar"
 KAFKA, REGISTRY, REMOTE = 19692, 19681, 60
@@ -34,7 +34,11 @@ def java(name, arguments, out, options=("-Xmx256m",)):
     with open(out, "wb") as log:
         child = subprocess.Popen(["bash", "-c", script, "java", *options, "-cp", JAR, "auditbus.benchmarks." + name, *map(str, arguments)],
                                  stdout=log, stderr=log)
-    until(lambda: any(line.startswith("ready") for line in open(out, errors="replace")), f"{name} does not say ready, see {out}", child)
+    try:
+        until(lambda: any(line.startswith("ready") for line in open(out, errors="replace")), f"{name} does not say ready, see {out}", child)
+    except BaseException:
+        end(child)
+        raise
     return child
 
 
@@ -51,7 +55,7 @@ def end(child, how=signal.SIGTERM):
         child.send_signal(signal.SIGCONT)
         child.send_signal(how)
     if child:
-        child.wait(PATIENCE)
+        wait_or_kill(child)
 
 
 class Receiver(Auditd):
@@ -105,9 +109,13 @@ class Pipeline:
             raise
 
     def stop(self):
-        self.sender.stop()
-        end(self.arrivals)
-        self.end_far_end()
+        try:
+            self.sender.stop()
+        finally:
+            try:
+                end(self.arrivals)
+            finally:
+                self.end_far_end()
 
     def each(self):
         """Every event that came: its stamp and when it came, in nanoseconds."""

@@ -62,6 +62,8 @@ final class Distribution implements Runnable {
   private static final Duration SILENCE = Duration.ofSeconds(5);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
   private static final Duration DRAIN = Duration.ofMillis(500);
+  // For the last heartbeat where sending the rest took all the time there is.
+  private static final Duration LAST_WORD = Duration.ofMillis(500);
   // Many times max.block.ms.
   private static final Duration LONG_CALL = Duration.ofSeconds(15);
 
@@ -106,6 +108,8 @@ final class Distribution implements Runnable {
   private boolean storeFailed;
   private long lastAckNanos;
   private Optional<AgentStatus> due = Optional.empty();
+  // Between the wish to stop and the end.
+  private boolean finishing;
 
   /**
    * How the loop's time passes.
@@ -464,6 +468,9 @@ final class Distribution implements Runnable {
     } else if (said.isEmpty() && now - lastAckNanos > SILENCE.toNanos()) {
       String why = "Kafka has acknowledged nothing for " + SILENCE.toSeconds() + " s";
       said.add(PublishException.class);
+      if (failure.isEmpty()) {
+        failingSinceNanos = lastAckNanos;
+      }
       failure = Optional.of(publisher.obstacle().map(found -> why + ": " + found).orElse(why));
       LOG.error(
           "{}, {} messages are waiting; is every broker of {} reachable and well? Trying on until it"
@@ -542,12 +549,12 @@ final class Distribution implements Runnable {
     return config.producerSettings().get(ProducerConfig.BOOTSTRAP_SERVERS_CONFIG);
   }
 
-  /** Waits, unless there is something to do. */
+  /** Waits, unless there is something to do; to finish is done already. */
   private void pause(long atMostNanos) throws InterruptedException {
     wanted.lock();
     try {
       long nanos = atMostNanos;
-      while (nanos > 0 && !stopWanted && reconfiguration.isEmpty()) {
+      while (nanos > 0 && (finishing || !stopWanted) && reconfiguration.isEmpty()) {
         nanos = changed.awaitNanos(nanos);
       }
     } finally {
@@ -562,6 +569,7 @@ final class Distribution implements Runnable {
     if (failure.isPresent() && now - failingSinceNanos > patience) {
       return; // publishing has not worked for so long already: nobody would hear a last heartbeat
     }
+    finishing = true;
     long deadline = now + patience;
     // What was captured has come to its end, and is sent to there.
     lanes.forEach(Lane::end);
@@ -573,7 +581,7 @@ final class Distribution implements Runnable {
       }
     } while (pace.nanoClock().getAsLong() < deadline);
     if (failure.isEmpty()) {
-      boolean _ = sayLast(deadline);
+      boolean _ = sayLast(pace.nanoClock().getAsLong() + LAST_WORD.toNanos());
     }
   }
 

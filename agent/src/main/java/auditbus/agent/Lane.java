@@ -166,7 +166,7 @@ final class Lane {
     } catch (IOException e) {
       scanError = Optional.of(describe(e));
       nextScanNanos = now + RETRY.toNanos();
-      return false;
+      return trails.news(); // of the files that can be read
     } finally {
       report();
     }

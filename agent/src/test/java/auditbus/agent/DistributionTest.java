@@ -31,7 +31,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import org.apache.avro.message.BinaryMessageDecoder;
 import org.apache.avro.message.BinaryMessageEncoder;
 import org.apache.avro.specific.SpecificRecord;
@@ -40,6 +43,7 @@ import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.Cluster;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.Node;
 import org.apache.kafka.common.PartitionInfo;
 import org.apache.kafka.common.errors.InvalidProducerEpochException;
@@ -306,6 +310,71 @@ class DistributionTest {
         .containsExactlyInAnyOrder(2L, 4L);
   }
 
+  @Test
+  void stoppedWhileNothingCanBeSent_waitsInsteadOfTurning() throws Exception {
+    AtomicLong looks = new AtomicLong();
+    AgentConfig config = config(directory, Map.of("once", "false", "shutdown.timeout.ms", "1000"));
+    Distribution distribution =
+        distribution(
+            config,
+            () -> {
+              throw new KafkaException("there is no broker");
+            },
+            () -> {
+              looks.incrementAndGet();
+              return System.nanoTime();
+            });
+    for (int i = 0; i < 3; i++) {
+      distribution.step();
+    }
+    distribution.stop();
+    looks.set(0);
+    distribution.run();
+    assertThat(looks.get()).as("looks at the clock within a second").isBetween(10L, 5_000L);
+  }
+
+  @Test
+  void stoppedWhileMoreIsLeftThanCanBeSent_stillSaysSo() throws Exception {
+    Path trails = Files.createDirectories(directory.resolve("state/trails/kernel"));
+    Files.writeString(
+        trails.resolve("20261120104500.not_terminated"), // stays so: never all of it
+        "type=USER_CMD msg=audit(1795170528.001:7): pid=1 res=success\n");
+    Broker broker = new Broker(new Random(1), 0);
+    Map<String, String> settings =
+        Map.of("once", "false", "sources.kernel.type", "kernel", "shutdown.timeout.ms", "300");
+    // Acknowledgements take their time, so that an end that does not wait for them comes first.
+    stopped(broker, distribution(directory, broker, Checkpoint.NONE, settings), 50);
+    assertThat(broker.statuses.getLast().getStopping()).isTrue();
+  }
+
+  @Test
+  void stoppedAfterASilenceShorterThanItMayTake_stillSaysSo() throws Exception {
+    AtomicLong ahead = new AtomicLong();
+    Broker broker = new Broker(new Random(1), 0);
+    AgentConfig config = config(directory, Map.of("once", "false", "shutdown.timeout.ms", "30000"));
+    Distribution distribution =
+        distribution(config, broker::producer, () -> System.nanoTime() + ahead.get());
+    distribution.step(); // a heartbeat is on its way, and stays so
+    ahead.set(Duration.ofSeconds(6).toNanos());
+    distribution.step();
+    stopped(broker, distribution, 0);
+    assertThat(broker.statuses.getLast().getStopping()).isTrue();
+  }
+
+  /** Runs a loop that is to stop at once. */
+  private static void stopped(Broker broker, Distribution distribution, int pauseMillis)
+      throws Exception {
+    distribution.stop();
+    Thread loop = new Thread(distribution, "distribution");
+    loop.start();
+    long deadline = System.nanoTime() + DEADLINE.toNanos();
+    while (loop.isAlive()) {
+      Thread.sleep(pauseMillis);
+      broker.act();
+      assertThat(System.nanoTime()).isLessThan(deadline);
+    }
+  }
+
   private static String stamp(java.time.Instant time) {
     return "%d.%03d".formatted(time.getEpochSecond(), time.getNano() / 1_000_000);
   }
@@ -344,15 +413,30 @@ class DistributionTest {
   private static Distribution distribution(
       Path place, Broker broker, Checkpoint checkpoint, Map<String, String> more)
       throws IOException {
-    AgentConfig config = config(place, more);
+    return distribution(
+        config(place, more), checkpoint, broker::producer, Distribution.Pace.REAL.nanoClock());
+  }
+
+  private static Distribution distribution(
+      AgentConfig config, Supplier<Producer<byte[], byte[]>> producers, LongSupplier nanoClock) {
+    return distribution(config, Checkpoint.NONE, producers, nanoClock);
+  }
+
+  private static Distribution distribution(
+      AgentConfig config,
+      Checkpoint checkpoint,
+      Supplier<Producer<byte[], byte[]>> producers,
+      LongSupplier nanoClock) {
     Serializer<SpecificRecord> serializer = (topic, value) -> bytes(value);
+    Distribution.Pace real = Distribution.Pace.REAL;
     return new Distribution(
         config,
         HostFacts.read(),
         checkpoint,
-        next -> new Publisher(next.host(), next.maxInFlightBytes(), serializer, broker::producer),
+        next -> new Publisher(next.host(), next.maxInFlightBytes(), serializer, producers),
         AT_WORK,
-        InstantSource.system());
+        InstantSource.system(),
+        new Distribution.Pace(nanoClock, real.idle(), real.random()));
   }
 
   /** A log of events of one to four records, some interleaved, with some junk. */

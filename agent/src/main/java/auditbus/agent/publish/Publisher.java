@@ -74,8 +74,8 @@ public final class Publisher implements AutoCloseable {
   private final Map<Topics, Integer> partitions = new EnumMap<>(Topics.class);
 
   private volatile Optional<Producer<byte[], byte[]>> producer = Optional.empty();
-  // Since when the producer is being handed a message, by nanoTime; 0 while it is not.
-  private volatile long handingSinceNanos;
+  // Since when the producer is being handed a message or asked, by nanoTime; 0 while it is not.
+  private volatile long askingSinceNanos;
   private LinkedBlockingQueue<Completion> completions = new LinkedBlockingQueue<>();
   private long inFlightBytes;
   private int inFlight;
@@ -255,6 +255,7 @@ public final class Publisher implements AutoCloseable {
    * What stands against writing events, as far as the brokers' metadata tell; may take a second.
    */
   public Optional<String> obstacle() {
+    askingSinceNanos = Math.max(1, System.nanoTime());
     try {
       producer.ifPresent(open -> open.partitionsFor(Topics.EVENTS.topic()));
       return Optional.empty();
@@ -262,6 +263,8 @@ public final class Publisher implements AutoCloseable {
       throw e;
     } catch (KafkaException | IllegalStateException e) {
       return Optional.of(describe(Topics.EVENTS.topic() + " cannot be written to", e));
+    } finally {
+      askingSinceNanos = 0;
     }
   }
 
@@ -334,8 +337,8 @@ public final class Publisher implements AutoCloseable {
   }
 
   /**
-   * Closes the producer if handing it a message takes longer than that, so that the owner's call
-   * fails and it begins anew; thread-safe.
+   * Closes the producer if a call that may wait for the broker takes longer than that, so that the
+   * owner's call fails and it begins anew; thread-safe.
    *
    * <p>The producer measures how long it blocks, and when it connects again, by the wall clock: set
    * back by an hour, it would do neither for an hour.
@@ -343,7 +346,7 @@ public final class Publisher implements AutoCloseable {
    * @return whether it did
    */
   public boolean endLongCall(Duration longest) {
-    long since = handingSinceNanos;
+    long since = askingSinceNanos;
     Optional<Producer<byte[], byte[]>> open = producer;
     if (since == 0 || System.nanoTime() - since < longest.toNanos() || open.isEmpty()) {
       return false;
@@ -367,7 +370,7 @@ public final class Publisher implements AutoCloseable {
   private void send(Topics topic, byte[] key, byte[] value, Delivery delivery) {
     Producer<byte[], byte[]> open = producer.orElseThrow();
     int bytes = value.length;
-    handingSinceNanos = Math.max(1, System.nanoTime());
+    askingSinceNanos = Math.max(1, System.nanoTime());
     try {
       int partition = HostPartition.of(host, partitions(open, topic));
       hand(
@@ -380,7 +383,7 @@ public final class Publisher implements AutoCloseable {
       used |= !(e instanceof RetriableException);
       throw new PublishException(describe(topic.topic() + " cannot be written to", e), e);
     } finally {
-      handingSinceNanos = 0;
+      askingSinceNanos = 0;
     }
     inFlight++;
     inFlightBytes += bytes;
@@ -405,7 +408,7 @@ public final class Publisher implements AutoCloseable {
       waiting = queue.size();
       refused = Optional.empty();
       used = true;
-      handingSinceNanos = Math.max(1, System.nanoTime());
+      askingSinceNanos = Math.max(1, System.nanoTime());
       var _ =
           open.send(
               message,

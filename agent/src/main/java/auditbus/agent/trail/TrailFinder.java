@@ -102,16 +102,26 @@ final class TrailFinder {
     for (int i = 1; i < MOST_LOOKS && look.stale() && !once; i++) {
       look = look(); // else what comes after a trail that was renamed meanwhile would be read first
     }
+    Optional<IOException> failure = look.failure();
     for (Trail trail : known.open()) {
       if (!look.seen().contains(trail)) {
-        missing(trail);
+        try {
+          missing(trail);
+        } catch (IOException e) {
+          failure = failure.isEmpty() ? Optional.of(e) : failure; // it keeps no other waiting
+        }
       }
     }
     known.forget();
-    if (look.failure().isPresent()) {
-      throw look.failure().get();
+    if (failure.isPresent()) {
+      throw failure.get();
     }
     looked = true;
+    return news();
+  }
+
+  /** As {@link #find} says; for when it threw, which does not undo what it found before. */
+  boolean news() {
     boolean news = unsaved;
     unsaved = false;
     return news;

@@ -126,6 +126,11 @@ public final class TrailSource implements Closeable {
     return finder.find();
   }
 
+  /** As {@link #scan} tells; for when it threw: what it found before that is known all the same. */
+  public boolean news() {
+    return finder.news();
+  }
+
   /**
    * Hands on the next records, a bounded amount of one trail. What cannot be read is told by {@link
    * #problem} and tried again after the next {@link #scan}.

@@ -2,6 +2,7 @@
 package auditbus.agent.trail;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
 import auditbus.agent.event.Span;
@@ -125,6 +126,20 @@ class TrailSourceFaultTest {
       drain(source);
     }
     assertThat(records).hasSize(1);
+  }
+
+  // Else its bytes would be published before its identity is stored.
+  @Test
+  void trailFoundBesideOneThatCannotBeRead_isNews() throws Exception {
+    Path bad = write("20261120104500.20261120110000", line(1, 1));
+    write("20261120110000.20261120120000", line(2, 2));
+    Files.setPosixFilePermissions(bad, PosixFilePermissions.fromString("---------"));
+    assumeFalse(Files.isReadable(bad), "a user with CAP_DAC_OVERRIDE (root) can read everything");
+    TrailSource source = dir(false, Optional.empty());
+    assertThatThrownBy(source::scan).isInstanceOf(IOException.class);
+    assertThat(source.read(records::add)).isPositive();
+    assertThat(source.news()).isTrue();
+    assertThat(source.news()).isFalse();
   }
 
   @Test

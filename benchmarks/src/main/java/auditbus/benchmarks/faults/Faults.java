@@ -163,6 +163,11 @@ public final class Faults {
     } catch (IOException e) {
       System.err.println("faults: " + e.getMessage() + "; again by: " + settings.command());
       return 2;
+    } catch (RuntimeException e) {
+      // Left to the JVM it would end with 1, which is to mean something else.
+      e.printStackTrace();
+      System.err.println("faults: a defect of this program; again by: " + settings.command());
+      return 2;
     }
   }
 
@@ -235,14 +240,20 @@ public final class Faults {
 
   // Also where this process is told to end in the midst of it.
   private static synchronized void end(Rig rig, Optional<Messages> messages) {
+    boolean first = true;
     try {
-      if (rig.stop() && messages.isPresent()) {
-        messages.get().close();
-      }
+      first = rig.stop();
     } catch (IOException e) {
       System.err.println("faults: at the end: " + e.getMessage());
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
+    }
+    if (first && messages.isPresent()) { // also where a disk could not be unmounted
+      try {
+        messages.get().close();
+      } catch (IOException e) {
+        System.err.println("faults: the kernel's audit is not as it was found: " + e.getMessage());
+      }
     }
   }
 

@@ -21,6 +21,7 @@ final class Node {
   private final Path log;
   private Optional<Process> process = Optional.empty();
   private boolean held;
+  private boolean retired;
   private int endedByItself;
   private long notBefore;
 
@@ -52,8 +53,11 @@ final class Node {
     return process.filter(ended -> !ended.isAlive()).map(Process::exitValue);
   }
 
-  /** Starts it, and again whenever it was found dead. */
+  /** Starts it, and again whenever it was found dead; nothing happens after {@link #retire}. */
   synchronized void start() throws IOException {
+    if (retired) {
+      return;
+    }
     held = false;
     ProcessBuilder builder =
         new ProcessBuilder(command)
@@ -135,6 +139,12 @@ final class Node {
     if (process.isPresent()) {
       process.get().destroyForcibly().waitFor();
     }
+  }
+
+  /** SIGKILL, if it still runs; it is never started again. */
+  synchronized void retire() throws InterruptedException {
+    retired = true;
+    kill();
   }
 
   /** Sends a signal by its name; nothing happens where the process is gone. */

@@ -491,7 +491,7 @@ final class Rig {
       capture.get().end(); // it is to leave the kernel's audit
     }
     for (Node node : nodes().reversed()) {
-      node.kill();
+      node.retire(); // a fault that is not over yet would start it again
     }
     kafka.close();
     registry.close();

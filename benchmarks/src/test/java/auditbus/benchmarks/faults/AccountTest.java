@@ -16,12 +16,15 @@ import auditbus.schemas.TrailState;
 import auditbus.schemas.TrailStatus;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.BitSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** The account over made-up topics: that it can fail, and names what it fails of. */
 final class AccountTest {
@@ -144,6 +147,48 @@ final class AccountTest {
     written(1);
     came(5, 0);
     assertThat(failures()).anyMatch(failure -> failure.startsWith("record 0: "));
+  }
+
+  @Test
+  void namesARecordThatCameAsOfAnotherTrailAlone() {
+    ledger.add(0, 0, LENGTH, BORN.minusSeconds(5));
+    came(0);
+    assertThat(failures()).singleElement().asString().contains("came only as");
+  }
+
+  @Test
+  void whatIsCollectedWithoutADigestIsComparedRecordByRecord(@TempDir Path collected)
+      throws Exception {
+    String begin = "type=USER_CMD msg=audit(1:1): pid=1 msg='n=0 cmd=";
+    String end = " res=success'\n";
+    String text = begin + "4".repeat(LENGTH - begin.length() - end.length()) + end;
+    written(1);
+    topic.take(event(Rig.HOST, 1, 0, text));
+    state(LENGTH, Optional.of("emptied"), List.of());
+    Path file = Account.file(topic.states.get(TRAIL), collected);
+    Files.createDirectories(file.getParent());
+    Files.writeString(file, text);
+    assertThat(Account.ofTree(ledger, topic, collected))
+        .noneMatch(failure -> failure.startsWith("record 0: "));
+    Files.writeString(file, text.replace("n=0", "n=7"));
+    assertThat(Account.ofTree(ledger, topic, collected))
+        .anyMatch(failure -> failure.startsWith("record 0: "));
+  }
+
+  @Test
+  void aTrailWhoseWriterDiedMustBeCollectedToo(@TempDir Path collected) throws Exception {
+    state(LENGTH, Optional.empty(), List.of());
+    TrailState died =
+        TrailState.newBuilder(topic.states.get(TRAIL))
+            .setState(TrailStatus.CRASH_RECOVERED)
+            .setSha256("00")
+            .build();
+    topic.take(died);
+    Path file = Account.file(died, collected);
+    Files.createDirectories(file.getParent());
+    Files.createFile(file.resolveSibling(TRAIL + ".not_terminated"));
+    assertThat(Account.ofTree(ledger, topic, collected))
+        .anyMatch(failure -> failure.startsWith("not collected: "));
   }
 
   @Test
