@@ -37,6 +37,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 import java.util.concurrent.locks.ReentrantLock;
@@ -64,8 +65,9 @@ final class Distribution implements Runnable {
   private static final Duration DRAIN = Duration.ofMillis(500);
   // For the last heartbeat where sending the rest took all the time there is.
   private static final Duration LAST_WORD = Duration.ofMillis(500);
-  // Many times max.block.ms.
+  // Many times the producer's max.block.ms as it is by default.
   private static final Duration LONG_CALL = Duration.ofSeconds(15);
+  private static final long MOST_BLOCK_MS = TimeUnit.DAYS.toMillis(1);
 
   private final HostFacts facts;
   private final Boot boot;
@@ -89,6 +91,7 @@ final class Distribution implements Runnable {
 
   private AgentConfig config;
   private volatile Publisher publisher;
+  private volatile Duration longCall;
   private List<Lane> lanes;
   private int lanesMade;
   private volatile AgentProgress progress;
@@ -158,6 +161,7 @@ final class Distribution implements Runnable {
     this.retryNanos = pace.nanoClock().getAsLong();
     this.lastAckNanos = retryNanos;
     this.publisher = publishers.apply(config);
+    this.longCall = longCall(config);
     this.clock = clock;
     this.checkpointPath = config.stateDir().resolve("checkpoint");
     this.checkpointFile = new CheckpointFile(checkpointPath, config.readers());
@@ -305,11 +309,20 @@ final class Distribution implements Runnable {
 
   /** Ends a call to Kafka that does not end by itself; for the supervisor's thread. */
   void endLongCall() {
-    if (publisher.endLongCall(LONG_CALL)) {
+    Duration longest = longCall;
+    if (publisher.endLongCall(longest)) {
       LOG.warn(
           "a call to Kafka took longer than {} s (was the clock set back?): beginning anew",
-          LONG_CALL.toSeconds());
+          longest.toSeconds());
     }
+  }
+
+  /** Some times what the producer may block. */
+  private static Duration longCall(AgentConfig config) {
+    Object block = config.producerSettings().get(ProducerConfig.MAX_BLOCK_MS_CONFIG);
+    Duration twice =
+        Duration.ofMillis(2 * Math.min(Long.parseLong(String.valueOf(block)), MOST_BLOCK_MS));
+    return twice.compareTo(LONG_CALL) > 0 ? twice : LONG_CALL;
   }
 
   /** Lets go of producer and files as they are. */
@@ -419,6 +432,7 @@ final class Distribution implements Runnable {
     }
     lanes = order;
     config = next;
+    longCall = longCall(next);
     unsaved = true;
     nextHeartbeatNanos = pace.nanoClock().getAsLong();
     progress = snapshot();

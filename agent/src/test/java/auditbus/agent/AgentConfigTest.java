@@ -76,7 +76,8 @@ class AgentConfigTest {
   // half second it was given, each time.
   @Test
   void registryThatTakesMoreThanASecond_isWaitedFor() throws Exception {
-    HttpServer slow = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    HttpServer slow =
+        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     slow.createContext(
         "/",
         exchange -> {

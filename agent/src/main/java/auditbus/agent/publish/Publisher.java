@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.avro.specific.SpecificRecord;
@@ -76,6 +77,8 @@ public final class Publisher implements AutoCloseable {
   private volatile Optional<Producer<byte[], byte[]>> producer = Optional.empty();
   // Since when the producer is being handed a message or asked, by nanoTime; 0 while it is not.
   private volatile long askingSinceNanos;
+  // The call that was ended last, by the same.
+  private final AtomicLong endedSinceNanos = new AtomicLong();
   private LinkedBlockingQueue<Completion> completions = new LinkedBlockingQueue<>();
   private long inFlightBytes;
   private int inFlight;
@@ -343,15 +346,24 @@ public final class Publisher implements AutoCloseable {
    * <p>The producer measures how long it blocks, and when it connects again, by the wall clock: set
    * back by an hour, it would do neither for an hour.
    *
-   * @return whether it did
+   * @return whether it did; the call fails once the producer's thread has seen it, which may take
+   *     {@code request.timeout.ms}
    */
   public boolean endLongCall(Duration longest) {
     long since = askingSinceNanos;
     Optional<Producer<byte[], byte[]>> open = producer;
-    if (since == 0 || System.nanoTime() - since < longest.toNanos() || open.isEmpty()) {
+    if (since == 0
+        || since == endedSinceNanos.get()
+        || System.nanoTime() - since < longest.toNanos()
+        || open.isEmpty()) {
       return false;
     }
-    open.get().close(Duration.ZERO);
+    endedSinceNanos.set(since);
+    // Closing waits for the producer's thread; the caller has other things to look after.
+    Thread.ofPlatform()
+        .daemon()
+        .name("end-of-a-long-call")
+        .start(() -> open.get().close(Duration.ZERO));
     return true;
   }
 

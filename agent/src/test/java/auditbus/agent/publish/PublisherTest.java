@@ -51,7 +51,9 @@ class PublisherTest {
                             "bootstrap.servers",
                             "127.0.0.1:" + silent.getLocalPort(),
                             "max.block.ms",
-                            "600000"),
+                            "600000",
+                            "request.timeout.ms",
+                            "1000"),
                         new ByteArraySerializer(),
                         new ByteArraySerializer()))) {
       publisher.open();
