@@ -3,6 +3,7 @@ package auditbus.standalone;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -68,7 +69,7 @@ final class Documents {
       throws IOException {
     try (Stream<Path> entries = Files.list(directory)) {
       for (Path path : entries.sorted().toList()) {
-        if (Files.isDirectory(path)) {
+        if (Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
           if (!SKIPPED.contains(path.getFileName().toString())) {
             collect(path, wanted, found);
           }
