@@ -266,8 +266,7 @@ public final class AgentConfig {
   /** Settings of the serializer and its registry client. */
   Map<String, String> registrySettings() {
     Map<String, String> settings = startingWith("schema.registry.", "basic.auth.", "bearer.auth.");
-    // The loop itself tries on; but a registry far away, or a busy one, is to have its time.
-    settings.putIfAbsent("schema.registry.retry.timeout.ms", "2000");
+    settings.putIfAbsent("schema.registry.retry.timeout.ms", "500"); // the loop itself tries on
     settings.put("auto.register.schemas", values.getBoolean("auto.register.schemas").toString());
     settings.put("schema.registry.url", String.join(",", values.getList("schema.registry.url")));
     return settings;

@@ -180,7 +180,7 @@ record Account(
         last -> {
           last.getDropped().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
           boolean endsThere =
-              last.getCause().isPresent() || (life.cut() > 0 && last.getSize() == life.cut());
+              last.getCause().isPresent() || life.endedAt(last.getSize());
           if (entry.fate() == Ledger.Fate.DESTROYED && isClosed(last) && endsThere) {
             said.add(last.getSize(), Integer.MAX_VALUE);
           }

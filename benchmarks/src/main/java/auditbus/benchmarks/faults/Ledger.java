@@ -47,9 +47,16 @@ final class Ledger {
    * @param trail the id its trail gets: the time of its first record
    * @param first its first record's number
    * @param cut bytes from here on were destroyed
+   * @param torn where it ended for a while before it was destroyed further, or {@link
+   *     Integer#MAX_VALUE}
    * @param gone when that was, or the end of time
    */
-  record Life(int file, String trail, int first, Instant born, int cut, Instant gone) {}
+  record Life(int file, String trail, int first, Instant born, int cut, int torn, Instant gone) {
+    /** Whether the file ended there at some time because something cut it. */
+    boolean endedAt(long position) {
+      return position > 0 && (position == cut || position == torn);
+    }
+  }
 
   private int count;
   private int[] positions = new int[1024];
@@ -71,7 +78,14 @@ final class Ledger {
     }
     if (file == lives.size()) {
       lives.add(
-          new Life(file, STAMP.format(written), count, written, Integer.MAX_VALUE, Instant.MAX));
+          new Life(
+              file,
+              STAMP.format(written),
+              count,
+              written,
+              Integer.MAX_VALUE,
+              Integer.MAX_VALUE,
+              Instant.MAX));
     }
     positions[count] = Math.toIntExact(position);
     lengths[count] = length;
@@ -94,6 +108,7 @@ final class Ledger {
             life.first(),
             life.born(),
             Math.min(life.cut(), Math.toIntExact(from)),
+            from > 0 ? Math.toIntExact(from) : life.torn(),
             Instant.now()));
   }
 
