@@ -179,8 +179,7 @@ record Account(
     state.ifPresent(
         last -> {
           last.getDropped().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
-          boolean endsThere =
-              last.getCause().isPresent() || life.endedAt(last.getSize());
+          boolean endsThere = last.getCause().isPresent() || life.endedAt(last.getSize());
           if (entry.fate() == Ledger.Fate.DESTROYED && isClosed(last) && endsThere) {
             said.add(last.getSize(), Integer.MAX_VALUE);
           }
