@@ -20,7 +20,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.apache.avro.specific.SpecificRecord;
@@ -77,8 +76,8 @@ public final class Publisher implements AutoCloseable {
   private volatile Optional<Producer<byte[], byte[]>> producer = Optional.empty();
   // Since when the producer is being handed a message or asked, by nanoTime; 0 while it is not.
   private volatile long askingSinceNanos;
-  // The call that was ended last, by the same.
-  private final AtomicLong endedSinceNanos = new AtomicLong();
+  // The call that was ended last, by the same; of the thread that ends them.
+  private volatile long endedSinceNanos;
   private LinkedBlockingQueue<Completion> completions = new LinkedBlockingQueue<>();
   private long inFlightBytes;
   private int inFlight;
@@ -353,12 +352,12 @@ public final class Publisher implements AutoCloseable {
     long since = askingSinceNanos;
     Optional<Producer<byte[], byte[]>> open = producer;
     if (since == 0
-        || since == endedSinceNanos.get()
+        || since == endedSinceNanos
         || System.nanoTime() - since < longest.toNanos()
         || open.isEmpty()) {
       return false;
     }
-    endedSinceNanos.set(since);
+    endedSinceNanos = since;
     // Closing waits for the producer's thread; the caller has other things to look after.
     Thread.ofPlatform()
         .daemon()

@@ -110,30 +110,11 @@ final class Rig {
                 "127.0.0.1:" + kafka.port(),
                 Integer.toString(registryPort)));
     Files.write(agentConfig(), agentSettings());
-    agent =
-        node(
-            "agent",
-            64,
-            List.of(
-                "-jar",
-                "agent/target/auditbus-agent.jar",
-                "run",
-                "--config",
-                agentConfig().toString()));
+    agent = agentNode("agent", agentConfig());
     if (kernel) {
       Path config = work.resolve("capture.properties");
       Files.write(config, captureSettings());
-      capture =
-          Optional.of(
-              node(
-                  Schedule.CAPTURE,
-                  64,
-                  List.of(
-                      "-jar",
-                      "agent/target/auditbus-agent.jar",
-                      "run",
-                      "--config",
-                      config.toString())));
+      capture = Optional.of(agentNode(Schedule.CAPTURE, config));
     } else {
       capture = Optional.empty();
     }
@@ -197,26 +178,39 @@ final class Rig {
         name, command, clocks.environment(name), work.resolve("log").resolve(name + ".log"));
   }
 
+  private Node agentNode(String name, Path config) {
+    return node(
+        name,
+        64,
+        List.of("-jar", "agent/target/auditbus-agent.jar", "run", "--config", config.toString()));
+  }
+
   private List<String> agentSettings() {
-    return List.of(
-        "bootstrap.servers=" + bootstrap(),
-        "schema.registry.url=" + registryUrl(),
-        "host=" + HOST,
-        "state.dir=" + agentDisk.directory().resolve("state"),
+    return settings(
+        HOST,
+        agentDisk,
         "sources." + SOURCE + ".type=auditlog",
         "sources." + SOURCE + ".path=" + log());
   }
 
   private List<String> captureSettings() {
-    return List.of(
-        "bootstrap.servers=" + bootstrap(),
-        "schema.registry.url=" + registryUrl(),
-        "host=" + CAPTURE_HOST,
-        "state.dir=" + captureDisk.orElseThrow().directory().resolve("state"),
+    return settings(
+        CAPTURE_HOST,
+        captureDisk.orElseThrow(),
         "trail.max.bytes=100000",
         "trail.keep.ms=60000",
         "space.min.free.bytes=1000000",
         "sources.kernel.type=kernel");
+  }
+
+  private List<String> settings(String host, SmallDisk disk, String... own) {
+    List<String> settings = new ArrayList<>();
+    settings.add("bootstrap.servers=" + bootstrap());
+    settings.add("schema.registry.url=" + registryUrl());
+    settings.add("host=" + host);
+    settings.add("state.dir=" + disk.directory().resolve("state"));
+    settings.addAll(List.of(own));
+    return settings;
   }
 
   private List<String> workerSettings() throws IOException {

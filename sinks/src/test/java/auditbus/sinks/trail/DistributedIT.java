@@ -113,7 +113,7 @@ class DistributedIT {
       if (System.nanoTime() + pause > end) {
         break;
       }
-      Thread.sleep(Duration.ofNanos(pause));
+      Thread.sleep(Duration.ofNanos(pause)); // the seed's time of the next kill
       WorkerProcess victim = workers.get(random.nextInt(2));
       assertThat(victim.isAlive()).as(victim.name() + " ended by itself").isTrue();
       assertThat(victim.kill().exit()).isEqualTo(128 + 9);

@@ -70,7 +70,7 @@ final class OpenFileWatch {
 
   private void sleep() {
     try {
-      Thread.sleep(pause);
+      Thread.sleep(pause); // between two samples
     } catch (InterruptedException e) {
       stopping = true;
     }
