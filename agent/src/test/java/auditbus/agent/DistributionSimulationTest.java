@@ -36,6 +36,7 @@ class DistributionSimulationTest {
       assertThat(totals.crashes()).as("nothing was killed").isPositive();
       assertThat(totals.failures()).as("the broker refused nothing").isPositive();
       assertThat(totals.cutStores()).as("no checkpoint was cut").isPositive();
+      assertThat(totals.damaged()).as("no checkpoint was damaged").isPositive();
       assertThat(totals.replaced()).as("no file was replaced").isPositive();
       assertThat(totals.clockSteps()).as("no clock was set").isPositive();
     }

@@ -54,7 +54,7 @@ import org.apache.kafka.common.serialization.Serializer;
  * <p>The process is killed where the loop asks for the time (which is before and after everything
  * that takes long, and right after a checkpoint was stored) and where it sends. If a checkpoint was
  * just stored, the kill may have come in the middle of that: then the files are as a power cut may
- * leave them.
+ * leave them. And while it is gone its checkpoint may be damaged: the earlier one must do.
  */
 final class Simulation implements AutoCloseable {
   private static final int ACTIONS = 160;
@@ -89,6 +89,7 @@ final class Simulation implements AutoCloseable {
     private long crashes;
     private long failures;
     private long cutStores;
+    private long damaged;
     private long replaced;
     private long clockSteps;
     private long events;
@@ -99,6 +100,7 @@ final class Simulation implements AutoCloseable {
       crashes += other.crashes;
       failures += other.failures;
       cutStores += other.cutStores;
+      damaged += other.damaged;
       replaced += other.replaced;
       clockSteps += other.clockSteps;
       events += other.events;
@@ -121,6 +123,10 @@ final class Simulation implements AutoCloseable {
       return cutStores;
     }
 
+    long damaged() {
+      return damaged;
+    }
+
     long replaced() {
       return replaced;
     }
@@ -131,14 +137,23 @@ final class Simulation implements AutoCloseable {
 
     @Override
     public String toString() {
-      return "%d points, %d kills, %d failures of the broker, %d checkpoints cut, %d files replaced or cut, %d clock steps, %d events, %d records twice"
+      return "%d points, %d kills, %d failures of the broker, %d checkpoints cut, %d damaged, %d files replaced or cut, %d clock steps, %d events, %d records twice"
           .formatted(
-              points, crashes, failures, cutStores, replaced, clockSteps, events, duplicates);
+              points,
+              crashes,
+              failures,
+              cutStores,
+              damaged,
+              replaced,
+              clockSteps,
+              events,
+              duplicates);
     }
   }
 
   private final Path place;
   private final Path hotFile;
+  private final Path earlierFile;
   private final Path closedFile;
   private final Crashes crashes;
   private final Random random;
@@ -163,6 +178,8 @@ final class Simulation implements AutoCloseable {
   // The checkpoint's files before the last change that was seen.
   private byte[] hotBefore = new byte[0];
   private byte[] hotNow = new byte[0];
+  private byte[] earlierBefore = new byte[0];
+  private byte[] earlierNow = new byte[0];
   private byte[] closedBefore = new byte[0];
   private byte[] closedNow = new byte[0];
 
@@ -175,6 +192,7 @@ final class Simulation implements AutoCloseable {
     this.crashRandom = new Random(~seed);
     Path state = Files.createDirectories(place.resolve("state"));
     this.hotFile = state.resolve("checkpoint");
+    this.earlierFile = state.resolve("checkpoint.earlier");
     this.closedFile = state.resolve("checkpoint.closed");
     this.mixed = random.nextInt(4) == 0;
     this.writer =
@@ -289,6 +307,8 @@ final class Simulation implements AutoCloseable {
     if (!Arrays.equals(hot, hotNow)) {
       hotBefore = hotNow;
       hotNow = hot;
+      earlierBefore = earlierNow;
+      earlierNow = contents(earlierFile);
       closedBefore = closedNow;
       closedNow = contents(closedFile);
       point(true);
@@ -313,31 +333,61 @@ final class Simulation implements AutoCloseable {
     }
   }
 
-  /** The closed trails are appended first, then the checkpoint is replaced. */
+  /**
+   * The closed trails are appended first, then the checkpoint is replaced, then the earlier one.
+   */
   private void cutStore() {
     totals.cutStores++;
     try {
-      Files.write(
-          hotFile.resolveSibling("checkpoint.tmp"),
-          Arrays.copyOf(hotNow, crashRandom.nextInt(hotNow.length + 1)));
-      if (hotBefore.length == 0) {
-        Files.delete(hotFile);
-      } else {
-        Files.write(hotFile, hotBefore);
+      set(earlierFile, earlierBefore);
+      if (crashRandom.nextInt(3) > 0) {
+        Files.write(
+            hotFile.resolveSibling("checkpoint.tmp"),
+            Arrays.copyOf(hotNow, crashRandom.nextInt(hotNow.length + 1)));
+        set(hotFile, hotBefore);
+        boolean appended =
+            closedNow.length > closedBefore.length
+                && Arrays.equals(Arrays.copyOf(closedNow, closedBefore.length), closedBefore);
+        if (appended) {
+          int length =
+              closedBefore.length + crashRandom.nextInt(closedNow.length - closedBefore.length + 1);
+          set(closedFile, Arrays.copyOf(closedNow, length));
+        }
       }
-      boolean appended =
-          closedNow.length > closedBefore.length
-              && Arrays.equals(Arrays.copyOf(closedNow, closedBefore.length), closedBefore);
-      if (appended) {
-        int length =
-            closedBefore.length + crashRandom.nextInt(closedNow.length - closedBefore.length + 1);
-        Files.write(closedFile, Arrays.copyOf(closedNow, length));
-      }
-      hotNow = contents(hotFile);
-      closedNow = contents(closedFile);
+      seen();
     } catch (IOException e) {
       throw new AssertionError(e);
     }
+  }
+
+  /** In the checkpoint's place another file comes: the one it was may have another name, too. */
+  private static void set(Path file, byte[] contents) throws IOException {
+    Files.deleteIfExists(file);
+    if (contents.length > 0) {
+      Files.write(file, contents);
+    }
+  }
+
+  /** The bytes of the checkpoint alone, where they lie, are others or fewer. */
+  private void damage() throws IOException {
+    byte[] whole = contents(hotFile);
+    if (whole.length == 0) {
+      return;
+    }
+    totals.damaged++;
+    if (crashRandom.nextBoolean()) {
+      Files.write(hotFile, Arrays.copyOf(whole, crashRandom.nextInt(whole.length)));
+    } else {
+      whole[crashRandom.nextInt(whole.length)] ^= (byte) (1 << crashRandom.nextInt(8));
+      Files.write(hotFile, whole);
+    }
+    seen();
+  }
+
+  private void seen() {
+    hotNow = contents(hotFile);
+    earlierNow = contents(earlierFile);
+    closedNow = contents(closedFile);
   }
 
   private void killed() throws IOException {
@@ -352,6 +402,9 @@ final class Simulation implements AutoCloseable {
     producer = Optional.empty();
     if (crashes.random() && random.nextInt(4) == 0) {
       writer.cut();
+    }
+    if (crashes.random() && crashRandom.nextInt(4) == 0) {
+      damage();
     }
   }
 

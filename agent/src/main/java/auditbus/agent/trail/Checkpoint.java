@@ -66,6 +66,22 @@ public record Checkpoint(long epoch, List<SourceMark> sources) {
       covered = List.copyOf(covered);
     }
 
+    /** Without how far it is acknowledged. */
+    TrailMark withoutProgress() {
+      return new TrailMark(
+          id,
+          inode,
+          identityLength,
+          identityDigest,
+          format,
+          List.of(),
+          false,
+          0,
+          "",
+          false,
+          remark);
+    }
+
     /** The format, if one is known. */
     Optional<Format> knownFormat() {
       return Optional.ofNullable(format).map(Format::valueOf);

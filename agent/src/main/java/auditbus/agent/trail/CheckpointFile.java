@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -30,21 +31,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Keeps a {@link Checkpoint} in two files: what changes all the time, replaced whole, and the
- * closed trails, which never change and are appended to.
+ * Keeps a {@link Checkpoint} in three files: what changes all the time, replaced whole, the one
+ * before it, and the closed trails, which never change and are appended to.
  *
  * <pre>
- *   checkpoint         auditbus-checkpoint 2 CRC32C-of-the-rest(8 hex)\n
- *                      {"epoch":…,"sources":[{"name":…,"trails":[{"id":…,"inode":…,
- *                         "covered":[[position,length],…],…}]}]}
- *   checkpoint.closed  CRC32C-of-the-rest-of-the-line(8 hex) source id inode identity-length
- *                         identity-digest size acked sha256-or-dash\n      one line a trail
+ *   checkpoint          auditbus-checkpoint 2 CRC32C-of-the-rest(8 hex)\n
+ *                       {"epoch":…,"sources":[{"name":…,"trails":[{"id":…,"inode":…,
+ *                          "covered":[[position,length],…],…}]}]}
+ *   checkpoint.earlier  the same, as it was before the last store; of the same trails
+ *   checkpoint.closed   CRC32C-of-the-rest-of-the-line(8 hex) source id inode identity-length
+ *                          identity-digest size acked sha256-or-dash\n      one line a trail
  * </pre>
  *
  * <p>A file is replaced by way of a temporary one, fsync, rename and fsync of the directory. Closed
  * trails are appended and forced before the checkpoint that does not hold them any more is put in
- * its place. What is cut or damaged is as good as not there: the checkpoint as a whole, a closed
+ * its place. What is cut or damaged is as good as not there: a checkpoint as a whole, a closed
  * trail by its line. Then trails are read again, which costs duplicates and loses nothing.
+ *
+ * <p>The earlier checkpoint is the file that was the checkpoint, under another name, which costs no
+ * second write. Only when trails come or go, or more is known of one than how far it is
+ * acknowledged, both are written: a trail that was announced stands in both, so that a damaged
+ * checkpoint never makes an agent forget one whose file is gone meanwhile.
  *
  * <p>Not thread-safe: one process and thread writes; others may {@link #load} at any time.
  */
@@ -56,6 +63,7 @@ public final class CheckpointFile {
   private static final JsonMapper JSON = new JsonMapper();
 
   private final Path file;
+  private final Path earlierFile;
   private final Path closedFile;
   private final Readers readers;
 
@@ -63,6 +71,8 @@ public final class CheckpointFile {
   private Optional<Set<Closed>> written = Optional.empty();
   private Map<String, List<ClosedMark>> stored = Map.of();
   private boolean looked;
+  // What both checkpoints know besides how far trails are acknowledged; empty if that is not known.
+  private Optional<Hot> known = Optional.empty();
 
   /**
    * Makes one; nothing is opened.
@@ -72,13 +82,33 @@ public final class CheckpointFile {
    */
   public CheckpointFile(Path file, Readers readers) {
     this.file = file;
+    this.earlierFile = earlierFile(file);
     this.closedFile = closedFile(file);
     this.readers = readers;
   }
 
-  private record Hot(long epoch, List<HotSource> sources) {}
+  private record Hot(long epoch, List<HotSource> sources) {
+    /** Without what changes with each acknowledgement. */
+    Hot withoutProgress() {
+      return new Hot(epoch, sources.stream().map(HotSource::withoutProgress).toList());
+    }
+  }
 
-  private record HotSource(String name, List<TrailMark> trails) {}
+  private record HotSource(String name, List<TrailMark> trails) {
+    HotSource withoutProgress() {
+      return new HotSource(name, trails.stream().map(TrailMark::withoutProgress).toList());
+    }
+  }
+
+  /**
+   * What a file holds.
+   *
+   * @param hot empty if it is not there or damaged
+   * @param damage what is wrong with it, empty if it is not there
+   */
+  private record Found(Optional<Hot> hot, Optional<String> damage) {
+    static final Found NOTHING = new Found(Optional.empty(), Optional.empty());
+  }
 
   private record Closed(String source, ClosedMark mark) {}
 
@@ -90,7 +120,8 @@ public final class CheckpointFile {
   private record ClosedLines(List<Closed> marks, int damaged) {}
 
   /**
-   * Reads a checkpoint; what is damaged or not there is unknown (logged).
+   * Reads a checkpoint; where it is damaged or not there, the earlier one; what is damaged or not
+   * there in both is unknown (logged).
    *
    * @throws IOException if a file is there and cannot be read
    */
@@ -131,18 +162,47 @@ public final class CheckpointFile {
   /**
    * Replaces what is stored.
    *
-   * @throws IOException if it cannot be written; what was stored before stands then
+   * @throws IOException if it cannot be written; what was stored before, or what was to be stored,
+   *     stands then
    */
   public void store(Checkpoint checkpoint) throws IOException {
     storeClosed(checkpoint);
-    byte[] body =
-        JSON.writeValueAsBytes(
-            new Hot(
-                checkpoint.epoch(),
-                checkpoint.sources().stream()
-                    .map(source -> new HotSource(source.name(), source.trails()))
-                    .toList()));
-    replace(file, header(body).getBytes(StandardCharsets.ISO_8859_1), body);
+    Hot hot =
+        new Hot(
+            checkpoint.epoch(),
+            checkpoint.sources().stream()
+                .map(source -> new HotSource(source.name(), source.trails()))
+                .toList());
+    byte[] body = JSON.writeValueAsBytes(hot);
+    byte[] head = header(body).getBytes(StandardCharsets.ISO_8859_1);
+    Hot knowledge = hot.withoutProgress();
+    Path aside = earlierFile.resolveSibling(earlierFile.getFileName() + ".tmp");
+    boolean kept = known.equals(Optional.of(knowledge)) && keep(aside);
+    known = Optional.empty();
+    replace(file, head, body);
+    // In this order: two names of one file would share its damage.
+    if (kept) {
+      move(aside, earlierFile);
+    } else {
+      replace(earlierFile, head, body);
+    }
+    forceDirectory();
+    known = Optional.of(knowledge);
+  }
+
+  /** Gives the checkpoint a second name; not every file system has that. */
+  private boolean keep(Path aside) throws IOException {
+    Files.deleteIfExists(aside);
+    try {
+      Files.createLink(aside, file);
+      return true;
+    } catch (UnsupportedOperationException | FileSystemException _) {
+      return false;
+    }
+  }
+
+  private static Path earlierFile(Path file) {
+    return file.resolveSibling(file.getFileName() + ".earlier");
   }
 
   private static Path closedFile(Path file) {
@@ -150,30 +210,56 @@ public final class CheckpointFile {
   }
 
   private static Hot loadHot(Path file) throws IOException {
+    Found found = read(file);
+    if (found.hot().isPresent()) {
+      return found.hot().get();
+    }
+    Path earlier = earlierFile(file);
+    Found before = read(earlier);
+    if (before.hot().isPresent()) {
+      LOG.error(
+          "checkpoint {} {}: going on from the one before it, {}; events may arrive twice, none is"
+              + " lost{}",
+          file,
+          found.damage().orElse("is not there"),
+          earlier,
+          found.damage().isPresent() ? "" : "; to begin anew remove both");
+      return before.hot().get();
+    }
+    if (found.damage().isPresent() || before.damage().isPresent()) {
+      LOG.error(
+          "checkpoint {} {}, and the one before it, {}, {}: reading every trail that is not closed"
+              + " again from its start; events may arrive twice, and what stood only in files that"
+              + " are gone is not sent (see the gaps of trails that are left open)",
+          file,
+          found.damage().orElse("is not there"),
+          earlier,
+          before.damage().orElse("is not there"));
+    }
+    return new Hot(0, List.of());
+  }
+
+  private static Found read(Path file) throws IOException {
     byte[] bytes;
     try {
       bytes = Files.readAllBytes(file);
     } catch (NoSuchFileException e) {
-      return new Hot(0, List.of());
+      return Found.NOTHING;
     }
     int headerLength = HEADER.length() + CRC_DIGITS + 1;
+    String damage = "is damaged (" + bytes.length + " bytes)";
     if (bytes.length > headerLength) {
       String header = new String(bytes, 0, headerLength, StandardCharsets.ISO_8859_1);
       byte[] body = Arrays.copyOfRange(bytes, headerLength, bytes.length);
       if (header.equals(header(body))) {
         try {
-          return JSON.readValue(body, Hot.class);
+          return new Found(Optional.of(JSON.readValue(body, Hot.class)), Optional.empty());
         } catch (JacksonException e) {
-          LOG.error("checkpoint {}: {}", file, e.getOriginalMessage());
+          damage = "can't be understood (" + e.getOriginalMessage() + ")";
         }
       }
     }
-    LOG.error(
-        "checkpoint {} is damaged ({} bytes): reading every trail that is not closed again from its"
-            + " start; events may arrive twice, none is lost",
-        file,
-        bytes.length);
-    return new Hot(0, List.of());
+    return new Found(Optional.empty(), Optional.of(damage));
   }
 
   private static ClosedLines loadClosed(Path file) throws IOException {
@@ -305,6 +391,7 @@ public final class CheckpointFile {
     }
     written = Optional.empty();
     replace(closedFile, new byte[0], text.toString().getBytes(StandardCharsets.ISO_8859_1));
+    forceDirectory();
     written = Optional.of(all);
   }
 
@@ -323,10 +410,16 @@ public final class CheckpointFile {
       }
       channel.force(true);
     }
-    Files.move(
-        temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    move(temporary, target);
+  }
+
+  private static void move(Path from, Path target) throws IOException {
+    Files.move(from, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+  }
+
+  private void forceDirectory() throws IOException {
     try (FileChannel directory =
-        FileChannel.open(target.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
+        FileChannel.open(file.toAbsolutePath().getParent(), StandardOpenOption.READ)) {
       directory.force(true);
     }
   }

@@ -2,6 +2,7 @@
 package auditbus.agent.trail;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import auditbus.agent.trail.Checkpoint.ClosedMark;
 import auditbus.agent.trail.Checkpoint.SourceMark;
@@ -16,20 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class CheckpointTest {
-  private static final List<TrailMark> OPEN =
-      List.of(
-          new TrailMark(
-              "20261120104500",
-              12,
-              3,
-              "abc",
-              "LINUX",
-              List.of(new long[] {0, 10}, new long[] {20, 5}),
-              false,
-              10L,
-              "dd",
-              true,
-              null));
+  private static final List<TrailMark> OPEN = List.of(trail("20261120104500", 10));
   private static final List<ClosedMark> CLOSED =
       List.of(
           new ClosedMark("20261120104300", 10, 3, "abd", 77, 77, "ff"),
@@ -52,25 +40,105 @@ class CheckpointTest {
   }
 
   @Test
-  void cutAtAnyByte_onlyWhatIsClosedIsKnown() throws IOException {
+  void cutAtAnyByte_theEarlierOneIsKnown() throws IOException {
     Path file = store();
     byte[] whole = Files.readAllBytes(file);
     for (int length = 0; length < whole.length; length++) {
       Files.write(file, Arrays.copyOf(whole, length));
-      assertOnlyClosed(Checkpoint.load(file), "cut at " + length);
+      assertThat(Checkpoint.load(file))
+          .as("cut at %s", length)
+          .usingRecursiveComparison()
+          .isEqualTo(checkpoint);
     }
   }
 
   @Test
-  void anyByteFlipped_onlyWhatIsClosedIsKnown() throws IOException {
+  void anyByteFlipped_theEarlierOneIsKnown() throws IOException {
     Path file = store();
     byte[] whole = Files.readAllBytes(file);
     for (int i = 0; i < whole.length; i++) {
       byte[] damaged = whole.clone();
       damaged[i] ^= 0x20;
       Files.write(file, damaged);
-      assertOnlyClosed(Checkpoint.load(file), "byte " + i);
+      assertThat(Checkpoint.load(file))
+          .as("byte %s", i)
+          .usingRecursiveComparison()
+          .isEqualTo(checkpoint);
     }
+  }
+
+  @Test
+  void bothDamaged_onlyWhatIsClosedIsKnown() throws IOException {
+    Path file = store();
+    for (Path damaged : List.of(file, earlier())) {
+      byte[] whole = Files.readAllBytes(damaged);
+      whole[whole.length / 2] ^= 0x20;
+      Files.write(damaged, whole);
+    }
+    Checkpoint loaded = Checkpoint.load(file);
+    assertThat(loaded.epoch()).isZero();
+    SourceMark mark = loaded.source("auditd").orElseThrow();
+    assertThat(mark.trails()).isEmpty();
+    assertThat(mark.closed()).isEqualTo(CLOSED);
+  }
+
+  @Test
+  void moreAcknowledged_theEarlierOneIsTheLastOne() throws IOException {
+    // One file more or less is what a checkpoint every 250 ms should cost: it is the same one.
+    CheckpointFile file = new CheckpointFile(directory.resolve("checkpoint"), Readers.NONE);
+    file.store(checkpoint);
+    Object inode = Files.getAttribute(directory.resolve("checkpoint"), "unix:ino");
+    file.store(acknowledged(15));
+    assertThat(Files.getAttribute(earlier(), "unix:ino")).isEqualTo(inode);
+    file.store(acknowledged(17));
+    Files.write(directory.resolve("checkpoint"), new byte[0]);
+    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
+        .usingRecursiveComparison()
+        .isEqualTo(acknowledged(15));
+  }
+
+  @Test
+  void anotherTrail_isInTheEarlierOneToo() throws IOException {
+    // Fault run with seed 60: a trail that was told of and whose file is gone was forgotten.
+    CheckpointFile file = new CheckpointFile(directory.resolve("checkpoint"), Readers.NONE);
+    file.store(checkpoint);
+    file.store(acknowledged(15));
+    List<TrailMark> more = new ArrayList<>(OPEN);
+    more.add(trail("20261120104600", 1));
+    Checkpoint next = new Checkpoint(7, List.of(new SourceMark("auditd", more, CLOSED)));
+    file.store(next);
+    Files.write(directory.resolve("checkpoint"), new byte[0]);
+    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
+        .usingRecursiveComparison()
+        .isEqualTo(next);
+  }
+
+  @Test
+  void earlierOneThatCannotBeWritten_isWrittenByTheNextStore() throws IOException {
+    CheckpointFile file = new CheckpointFile(directory.resolve("checkpoint"), Readers.NONE);
+    Path obstacle = Files.createDirectory(directory.resolve("checkpoint.earlier.tmp"));
+    assertThatThrownBy(() -> file.store(checkpoint)).isInstanceOf(IOException.class);
+    assertThatThrownBy(() -> file.store(checkpoint)).isInstanceOf(IOException.class);
+    Files.delete(obstacle);
+    file.store(checkpoint);
+    Files.delete(directory.resolve("checkpoint"));
+    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
+        .usingRecursiveComparison()
+        .isEqualTo(checkpoint);
+  }
+
+  @Test
+  void killedBetweenItsSteps_leavesNothingThatIsInTheWay() throws IOException {
+    CheckpointFile file = new CheckpointFile(directory.resolve("checkpoint"), Readers.NONE);
+    file.store(checkpoint);
+    Files.createLink(directory.resolve("checkpoint.earlier.tmp"), directory.resolve("checkpoint"));
+    file.store(acknowledged(15));
+    file.store(acknowledged(17));
+    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
+        .usingRecursiveComparison()
+        .isEqualTo(acknowledged(17));
+    assertThat(Files.getAttribute(directory.resolve("checkpoint"), "unix:nlink")).isEqualTo(1);
+    assertThat(Files.getAttribute(earlier(), "unix:nlink")).isEqualTo(1);
   }
 
   @Test
@@ -147,16 +215,33 @@ class CheckpointTest {
         .isEqualTo(checkpoint);
   }
 
+  private static TrailMark trail(String id, long bytes) {
+    return new TrailMark(
+        id,
+        12,
+        3,
+        "abc",
+        "LINUX",
+        List.of(new long[] {0, bytes}, new long[] {bytes + 10, 5}),
+        false,
+        bytes,
+        "dd",
+        true,
+        null);
+  }
+
   private Path store() throws IOException {
     Path file = directory.resolve("checkpoint");
     new CheckpointFile(file, Readers.NONE).store(checkpoint);
     return file;
   }
 
-  private static void assertOnlyClosed(Checkpoint loaded, String what) {
-    assertThat(loaded.epoch()).as(what).isZero();
-    SourceMark mark = loaded.source("auditd").orElseThrow();
-    assertThat(mark.trails()).as(what).isEmpty();
-    assertThat(mark.closed()).as(what).isEqualTo(CLOSED);
+  private Path earlier() {
+    return directory.resolve("checkpoint.earlier");
+  }
+
+  private static Checkpoint acknowledged(long bytes) {
+    return new Checkpoint(
+        7, List.of(new SourceMark("auditd", List.of(trail("20261120104500", bytes)), CLOSED)));
   }
 }
