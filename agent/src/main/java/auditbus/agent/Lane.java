@@ -173,21 +173,29 @@ final class Lane {
   }
 
   /**
-   * Reads, decodes and sends a bounded amount, and sends the states that are due.
+   * Reads, decodes and sends a bounded amount, and sends the states that are due: a trail is told
+   * of before its first byte, so that one whose bytes came is one that has to be closed.
    *
    * @return whether there was anything to do
    */
   boolean step(Publisher to, BiConsumer<Lane, TrailNotice> states) {
     publisher = to;
-    boolean worked = read();
+    boolean worked = tell(states);
+    worked |= read();
+    worked |= tell(states);
+    report();
+    return worked;
+  }
+
+  private boolean tell(BiConsumer<Lane, TrailNotice> states) {
+    boolean any = false;
     Optional<TrailNotice> notice = trails.notice();
     while (notice.isPresent()) {
       states.accept(this, notice.get());
-      worked = true;
+      any = true;
       notice = publisher.isFull() ? Optional.empty() : trails.notice();
     }
-    report();
-    return worked;
+    return any;
   }
 
   void acked(Delivery delivery) {
