@@ -30,8 +30,9 @@ import java.util.TreeSet;
  * @param arrived of them in audit.events
  * @param duplicates places in audit.events that were said again
  * @param again records that came at further places, as of another incarnation of their trail
- * @param missing said to be missing, at their very bytes
- * @param unseen in files that came and went without the agent being able to tell of them
+ * @param missing said to be missing, at their very bytes, and in a gap
+ * @param unseen in a gap of serials alone: in files that came and went without the agent being able
+ *     to tell of them
  * @param failures what must not be, a line each
  */
 record Account(
@@ -66,6 +67,7 @@ record Account(
     long again = 0;
     long unseen = 0;
     long lost = 0;
+    List<Gap> serialGaps = serialGaps(topic);
     int generated = ledger.next();
     for (int number = 0; number < generated; number++) {
       Ledger.Entry entry = ledger.entry(number);
@@ -87,10 +89,17 @@ record Account(
       }
       Ledger.Life life = lives.get(entry.file());
       Set<String> of = trails.getOrDefault(entry.file(), Set.of());
-      if (of.stream().anyMatch(trail -> isSaidMissing(entry, life, topic, trail))) {
+      boolean said = of.stream().anyMatch(trail -> isSaidMissing(entry, life, topic, trail));
+      long serial = number + 1L;
+      if (said
+          && serialGaps.stream().noneMatch(gap -> has(gap, serial))
+          && of.stream().noneMatch(trail -> isInGap(entry, topic, trail))) {
+        failures.add(entry + " is missing and no gap has it; its trail: " + of);
+      } else if (said) {
         missing.add(number);
       } else if (entry.fate() == Ledger.Fate.DESTROYED
           && of.isEmpty()
+          && serialGaps.stream().anyMatch(gap -> has(gap, serial))
           && !mustBeKnown.computeIfAbsent(life.file(), _ -> watch.mustBeKnown(life))) {
         unseen++;
       } else if (++lost <= MOST_NAMED) {
@@ -105,6 +114,7 @@ record Account(
       failures.add("in all " + lost + " records lost unnoticed");
     }
     judgeGaps(topic, failures);
+    judgeSerials(topic, generated, serialGaps, failures);
     if (topic.deadLetters > 0) {
       failures.add(topic.deadLetters + " dead letters");
     }
@@ -158,7 +168,8 @@ record Account(
   /**
    * Every byte of it is in a hole of a gap or in what the state gives up. Of a destroyed one it may
    * also have come, or lie behind the end of a closed trail of which the state says that it lost
-   * its end, or that the file ended where the generator cut it.
+   * its end, or that the file ended where the generator cut it, or be of a trail that a gap says
+   * was left open.
    */
   private static boolean isSaidMissing(
       Ledger.Entry entry, Ledger.Life life, Topic topic, String trail) {
@@ -174,6 +185,9 @@ record Account(
       if (isOf(gap, trail)) {
         gap.getHoles().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
       }
+      if (entry.fate() == Ledger.Fate.DESTROYED && isOfWhole(gap, trail)) {
+        said.add(0, Integer.MAX_VALUE);
+      }
     }
     Optional<TrailState> state = Optional.ofNullable(topic.states.get(trail));
     state.ifPresent(
@@ -185,6 +199,59 @@ record Account(
           }
         });
     return said.covers(entry.position(), entry.end());
+  }
+
+  /**
+   * Whether a gap of its trail has its first byte: a hole, an end that is not known, or all of it.
+   */
+  private static boolean isInGap(Ledger.Entry entry, Topic topic, String trail) {
+    return topic.openGaps.values().stream()
+        .anyMatch(
+            gap ->
+                isOfWhole(gap, trail)
+                    || (isOf(gap, trail)
+                        && (gap.getHoles().isEmpty()
+                            ? gap.getPosition().orElse(Long.MAX_VALUE) <= entry.position()
+                            : gap.getHoles().stream()
+                                .anyMatch(
+                                    hole ->
+                                        hole.getPosition() <= entry.position()
+                                            && entry.position() < endOf(hole)))));
+  }
+
+  /** The records' serials are one more than their numbers. */
+  private static List<Gap> serialGaps(Topic topic) {
+    return topic.openGaps.values().stream()
+        .filter(gap -> gap.getHost().equals(Rig.HOST) && gap.getKind() == GapKind.SERIAL)
+        .toList();
+  }
+
+  private static boolean has(Gap gap, long serial) {
+    return gap.getFirstSerial().orElse(Long.MAX_VALUE) <= serial
+        && serial <= gap.getLastSerial().orElse(-1L);
+  }
+
+  /** By their serials alone as many are missing as did not come, or more; but for both ends. */
+  private static void judgeSerials(
+      Topic topic, int generated, List<Gap> serialGaps, List<String> failures) {
+    int first = 0;
+    while (first < generated && !topic.arrived.has(first)) {
+      first++;
+    }
+    long absent = 0;
+    long waiting = 0;
+    for (int number = first; number < generated; number++) {
+      if (topic.arrived.has(number)) {
+        absent += waiting;
+        waiting = 0;
+      } else {
+        waiting++;
+      }
+    }
+    long said = serialGaps.stream().mapToLong(gap -> gap.getMissing().orElse(0L)).sum();
+    if (said < absent) {
+      failures.add(absent + " records did not come, and gaps of serials count " + said);
+    }
   }
 
   private static boolean isClosed(TrailState state) {
@@ -315,6 +382,12 @@ record Account(
 
   private static boolean isOf(Gap gap, String trail) {
     return gap.getKind() == GapKind.TRAIL_COVERAGE
+        && Topic.nameOf(gap.getHost(), gap.getTrail().orElse("")).equals(trail);
+  }
+
+  /** A trail of which nobody told to its end. */
+  private static boolean isOfWhole(Gap gap, String trail) {
+    return gap.getKind() == GapKind.TRAIL_MISSING
         && Topic.nameOf(gap.getHost(), gap.getTrail().orElse("")).equals(trail);
   }
 

@@ -101,31 +101,39 @@ final class Happening {
     rig.agent.start();
   }
 
+  // Every third time with the one before it, which the agent falls back on.
   private void damage(Fault fault) throws IOException, InterruptedException {
     rig.agent.kill();
     Random random = new Random(fault.random());
-    Path file = rig.checkpoint();
-    looks.forget();
-    if (Files.exists(file)) {
-      // In place: the disk may be full.
-      try (FileChannel channel =
-          FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-        int size = Math.toIntExact(channel.size());
-        if (random.nextBoolean()) {
-          channel.truncate(random.nextInt(size + 1));
-        } else if (size > 0) {
-          for (int flips = 1 + random.nextInt(5); flips > 0; flips--) {
-            int position = random.nextInt(size);
-            ByteBuffer one = ByteBuffer.allocate(1);
-            channel.read(one, position);
-            one.put(0, (byte) (one.get(0) ^ 1 << random.nextInt(8)));
-            channel.write(one.rewind(), position);
-          }
-        }
-      }
+    damage(rig.checkpoint(), random);
+    if (random.nextInt(3) == 0) {
+      damage(rig.earlierCheckpoint(), random);
+      looks.forget();
     }
     Thread.sleep(fault.millis());
     rig.agent.start();
+  }
+
+  // In place: the disk may be full.
+  private static void damage(Path file, Random random) throws IOException {
+    if (!Files.exists(file)) {
+      return;
+    }
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+      int size = Math.toIntExact(channel.size());
+      if (random.nextBoolean()) {
+        channel.truncate(random.nextInt(size + 1));
+      } else if (size > 0) {
+        for (int flips = 1 + random.nextInt(5); flips > 0; flips--) {
+          int position = random.nextInt(size);
+          ByteBuffer one = ByteBuffer.allocate(1);
+          channel.read(one, position);
+          one.put(0, (byte) (one.get(0) ^ 1 << random.nextInt(8)));
+          channel.write(one.rewind(), position);
+        }
+      }
+    }
   }
 
   private void reload(Fault fault) throws IOException, InterruptedException {

@@ -31,7 +31,7 @@ enum Kind {
   REPLACE,
   /** While the agent is down the log's last record loses its end. */
   TEAR,
-  /** While the agent is down its checkpoint is damaged. */
+  /** While the agent is down its checkpoint is damaged, every third time the earlier one too. */
   CHECKPOINT,
   /** The agent is told to read its configuration again and again, a wrong one too. */
   RELOAD;

@@ -29,7 +29,7 @@ final class Looks implements Account.Watch {
     samples.add(new Sample(Instant.now(), looks, tells));
   }
 
-  /** The agent's checkpoint was damaged: what it alone knew is known to nobody. */
+  /** The agent's checkpoints were damaged, both: what it alone knew is known to nobody. */
   synchronized void forget() {
     forgotten = Instant.now();
   }

@@ -429,6 +429,11 @@ final class Rig {
     return agentDisk.directory().resolve("state").resolve("checkpoint");
   }
 
+  /** What the agent falls back on. */
+  Path earlierCheckpoint() {
+    return checkpoint().resolveSibling("checkpoint.earlier");
+  }
+
   private Path streamsStatus() {
     return work.resolve("streams.status");
   }

@@ -10,12 +10,16 @@ import java.util.Random;
 
 /**
  * What happens and when: of the seed, the length and the kinds alone. First every kind to every
- * target in a shuffled order, then any of them.
+ * target in a shuffled order, then any of them; after three minutes with more time between them, so
+ * that a long run is more than one outage.
  *
  * @param planned in the order of their times
  */
 record Schedule(List<Planned> planned) {
   private static final int MOST_AT_ONCE = 3;
+  private static final int DENSE_MILLIS = 180_000;
+  private static final int DENSE_PAUSE_MILLIS = 4_000;
+  private static final int PAUSE_MILLIS = 14_000;
   private static final List<String> PROCESSES =
       List.of("broker", "registry", "agent", "streams", "worker");
   private static final List<String> DISKS = List.of("broker", "agent", "worker");
@@ -48,7 +52,7 @@ record Schedule(List<Planned> planned) {
     Map<String, Long> busyUntil = new HashMap<>();
     long now = 0;
     while (!all.isEmpty()) {
-      now += 300 + random.nextInt(4_000);
+      now += 300 + random.nextInt(now < DENSE_MILLIS ? DENSE_PAUSE_MILLIS : PAUSE_MILLIS);
       if (now > seconds * 1000L) {
         break;
       }

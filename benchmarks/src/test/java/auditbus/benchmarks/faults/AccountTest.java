@@ -114,6 +114,15 @@ final class AccountTest {
         .setOpened(BORN);
   }
 
+  private void serialsMissing(long first, long last, long missing) {
+    topic.take(
+        gap(Rig.HOST, GapKind.SERIAL)
+            .setFirstSerial(first)
+            .setLastSerial(last)
+            .setMissing(missing)
+            .build());
+  }
+
   private List<String> failures() {
     return Account.of(ledger, topic, BLIND).failures();
   }
@@ -196,6 +205,7 @@ final class AccountTest {
     written(3);
     came(0);
     came(2);
+    serialsMissing(2, 2, 1);
     Gap.Builder gap = gap(Rig.HOST, GapKind.TRAIL_COVERAGE).setTrail(TRAIL);
     topic.take(gap.setHoles(List.of(new Range(100L, 99L))).build());
     assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: "));
@@ -222,6 +232,7 @@ final class AccountTest {
     written(3);
     came(0);
     ledger.destroy(0, 0);
+    serialsMissing(2, 3, 2);
     state(200, Optional.of("emptied"), List.of());
     assertThat(failures())
         .anyMatch(failure -> failure.startsWith("record 1: "))
@@ -237,9 +248,52 @@ final class AccountTest {
     written(1);
     assertThat(failures()).anyMatch(failure -> failure.startsWith("record 0: "));
     ledger.destroy(0, 0);
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 0: "));
+    serialsMissing(1, 1, 1);
     assertThat(failures()).isEmpty();
     assertThat(Account.of(ledger, topic, _ -> true).failures())
         .anyMatch(failure -> failure.startsWith("record 0: "));
+  }
+
+  @Test
+  void gapsOfSerialsMustCountAllThatDidNotCome() {
+    written(4);
+    came(0);
+    came(3);
+    ledger.destroy(0, 0);
+    state(300, Optional.of("emptied"), List.of(new Range(100L, 200L)));
+    serialsMissing(2, 3, 1);
+    assertThat(failures()).singleElement().asString().contains("2 records did not come");
+    serialsMissing(2, 3, 2);
+    assertThat(failures()).isEmpty();
+  }
+
+  @Test
+  void aTrailLeftOpenIsSaidMissingWhereItsRecordsWereDestroyed() {
+    written(2);
+    came(0);
+    topic.take(
+        gap(Rig.HOST, GapKind.TRAIL_MISSING)
+            .setTrail(TRAIL)
+            .setCertainty(Certainty.SUSPECTED)
+            .build());
+    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: "));
+    ledger.destroy(0, 0);
+    assertThat(failures()).isEmpty();
+  }
+
+  @Test
+  void anEndThatIsNotKnownIsAGapFromThere() {
+    written(2);
+    came(0);
+    ledger.destroy(0, 0);
+    state(100, Optional.of("emptied"), List.of());
+    Gap.Builder gap =
+        gap(Rig.HOST, GapKind.TRAIL_COVERAGE).setTrail(TRAIL).setCertainty(Certainty.SUSPECTED);
+    topic.take(gap.setPosition(150L).build());
+    assertThat(failures()).anyMatch(failure -> failure.contains("no gap has it"));
+    topic.take(gap.setPosition(100L).build());
+    assertThat(failures()).isEmpty();
   }
 
   @Test
