@@ -32,10 +32,11 @@ import java.util.function.Predicate;
 /**
  * The trails of one source as their states tell of them, and which are missing between.
  *
- * <p>Two rules. The agent's: each state names the trail closed before it and that one's digest, and
- * that was sent before to the same partition. And auditdistd's (openbsm {@code
- * bin/auditdistd/trail.c}), for BSM, whose daemon names its trails: one ends where the next one
- * starts, unless the daemon stopped or started there or died.
+ * <p>Three rules. The agent's: each state names the trail closed before it and that one's digest,
+ * and that was sent before to the same partition; and what it announced it closes ({@link
+ * AnnouncedTrails}). And auditdistd's (openbsm {@code bin/auditdistd/trail.c}), for BSM, whose
+ * daemon names its trails: one ends where the next one starts, unless the daemon stopped or started
+ * there or died.
  *
  * <p>Bounded: {@value #MAX_TRAILS} trails, {@value #MAX_WANTED} missing ones, the ones not heard of
  * for longest going first. Not thread-safe: the processor owns it.
@@ -44,7 +45,8 @@ final class TrailChain {
   static final int MAX_TRAILS = 128;
   static final int MAX_WANTED = 64;
 
-  private static final int VERSION = 1;
+  private static final int VERSION = 2;
+  private static final int FIRST_VERSION = 1;
   private static final int MAX_TRAIL = 64;
   private static final long NO_STATE = Long.MIN_VALUE;
   private static final int SHA_LENGTH = 64;
@@ -77,6 +79,7 @@ final class TrailChain {
   private final String source;
   private final Map<String, Known> trails = new LinkedHashMap<>();
   private final Map<String, Wanted> wanted = new LinkedHashMap<>();
+  private AnnouncedTrails announced;
   private GapLedger ledger = new GapLedger();
   // Trails that start up to here may have open ones between them that were forgotten.
   private String blindTo = "";
@@ -85,6 +88,7 @@ final class TrailChain {
   TrailChain(String host, String source) {
     this.host = host;
     this.source = source;
+    this.announced = new AnnouncedTrails(host, source);
   }
 
   /** Broker time of the last record that changed this. */
@@ -121,6 +125,7 @@ final class TrailChain {
             before == null || before.closed() != isClosed || before.arrivedMs() == NO_STATE
                 ? wallMs
                 : before.arrivedMs()));
+    announced.state(state, id, closed, before(before), brokerMs, wallMs, mayPrecede, out);
     if (closed) {
       came(id, sha256, brokerMs, out);
     }
@@ -129,6 +134,13 @@ final class TrailChain {
       String claimed = state.getPreviousSha256().map(TrailChain::sha).orElse("");
       want(previous.get(), id, claimed, wallMs, mayPrecede);
     }
+  }
+
+  private static AnnouncedTrails.Before before(Known known) {
+    if (known == null || known.arrivedMs() == NO_STATE) {
+      return AnnouncedTrails.Before.NOTHING;
+    }
+    return known.closed() ? AnnouncedTrails.Before.CLOSED : AnnouncedTrails.Before.OPEN;
   }
 
   private void came(String id, String sha256, long brokerMs, Consumer<Gap> out) {
@@ -194,7 +206,7 @@ final class TrailChain {
 
   /** When by wall clock {@link #judge} may have something to say without a new record. */
   Optional<Long> dueMs(long graceMs, long wallMs) {
-    long due = Draft.NEVER;
+    long due = announced.dueMs(graceMs, wallMs);
     for (Wanted one : wanted.values()) {
       due = later(one.arrivedMs() + graceMs, wallMs, due);
     }
@@ -223,6 +235,7 @@ final class TrailChain {
             new Draft(missing(id, one), false).say(ledger, brokerMs, out);
           }
         });
+    announced.judge(brokerMs, wallMs, graceMs, out);
     betweenNames(brokerMs, wallMs, graceMs, mayPrecede, out);
   }
 
@@ -326,7 +339,8 @@ final class TrailChain {
             && !state.getName().endsWith(".not_terminated"));
   }
 
-  private static String start(String id) {
+  /** The start of a trail: its id without the incarnation. */
+  static String start(String id) {
     return id.length() > STAMP_LENGTH && id.charAt(STAMP_LENGTH) == '~'
         ? id.substring(0, STAMP_LENGTH)
         : id;
@@ -388,6 +402,7 @@ final class TrailChain {
         out.writeLong(one.getValue().arrivedMs());
       }
       ledger.encode(out);
+      announced.encode(out);
     } catch (IOException e) {
       throw new UncheckedIOException("memory never fails", e);
     }
@@ -398,7 +413,7 @@ final class TrailChain {
     TrailChain chain = new TrailChain(host, source);
     try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(bytes))) {
       int version = in.readByte();
-      if (version != VERSION) {
+      if (version < FIRST_VERSION || version > VERSION) {
         throw new StateVersionException(version, VERSION);
       }
       chain.blindTo = in.readUTF();
@@ -421,6 +436,9 @@ final class TrailChain {
         chain.wanted.put(in.readUTF(), new Wanted(in.readUTF(), in.readUTF(), in.readLong()));
       }
       chain.ledger = GapLedger.decode(in);
+      if (version > FIRST_VERSION) { // else nobody knows which run announced what is open
+        chain.announced = AnnouncedTrails.decode(host, source, in);
+      }
     } catch (IOException e) {
       throw new UncheckedIOException("a source's state of " + bytes.length + " bytes is cut", e);
     }

@@ -73,6 +73,10 @@ class HostsInterleavingTest {
     trail(155, "20261120100230", "20261120100000", "m1");
     trail(320, "20261120100500", "20261120100430", "m2");
     trail(330, "20261120100600", "20261120100500", "m1");
+    // One that was announced, and the next run of the agent knows nothing of it.
+    announced(340, "20261120100640", 1);
+    announced(350, "20261120100700", 2);
+    closed(360, "20261120100700", "20261120100600", "m1", 2);
   }
 
   private static AgentStatus beat(int second, boolean off, long live, long fed, String machine) {
@@ -116,6 +120,17 @@ class HostsInterleavingTest {
   }
 
   private void trail(long second, String trail, String previous, String machine) {
+    closed(second, trail, previous, machine, 1);
+  }
+
+  private void announced(long second, String trail, long epoch) {
+    closed(second, trail, null, "m1", epoch);
+    TrailState last = (TrailState) trails.getLast().value();
+    last.setState(TrailStatus.OPENED);
+    last.setName(trail + ".not_terminated");
+  }
+
+  private void closed(long second, String trail, String previous, String machine, long epoch) {
     trails.add(
         new Sent(
             Topics.TRAILS,
@@ -124,7 +139,7 @@ class HostsInterleavingTest {
                 .setHost("web1")
                 .setSource("auditd")
                 .setTrail(trail)
-                .setEpoch(1)
+                .setEpoch(epoch)
                 .setMachineId(machine)
                 .setFormat(Format.LINUX)
                 .setState(TrailStatus.TERMINATED)
@@ -181,6 +196,7 @@ class HostsInterleavingTest {
             "DOWN OPEN",
             "HOST_CONFLICT CLOSED",
             "DISPATCHER_DEAD CLOSED",
+            "TRAIL_MISSING OPEN",
             "TRAIL_MISSING OPEN",
             "SILENT_HOST OPEN");
     long seed = System.nanoTime();
