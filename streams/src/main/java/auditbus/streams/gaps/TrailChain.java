@@ -34,9 +34,9 @@ import java.util.function.Predicate;
  *
  * <p>Three rules. The agent's: each state names the trail closed before it and that one's digest,
  * and that was sent before to the same partition; and what it announced it closes ({@link
- * AnnouncedTrails}). And auditdistd's (openbsm {@code bin/auditdistd/trail.c}), for BSM, whose
- * daemon names its trails: one ends where the next one starts, unless the daemon stopped or started
- * there or died.
+ * AnnouncedTrails}), with a digest unless it lost bytes. And auditdistd's (openbsm {@code
+ * bin/auditdistd/trail.c}), for BSM, whose daemon names its trails: one ends where the next one
+ * starts, unless the daemon stopped or started there or died.
  *
  * <p>Bounded: {@value #MAX_TRAILS} trails, {@value #MAX_WANTED} missing ones, the ones not heard of
  * for longest going first. Not thread-safe: the processor owns it.
@@ -48,6 +48,7 @@ final class TrailChain {
   private static final int VERSION = 2;
   private static final int FIRST_VERSION = 1;
   private static final int MAX_TRAIL = 64;
+  private static final int MAX_CAUSE = 1000;
   private static final long NO_STATE = Long.MIN_VALUE;
   private static final int SHA_LENGTH = 64;
   private static final int STAMP_LENGTH = 14;
@@ -128,6 +129,7 @@ final class TrailChain {
     announced.state(state, id, closed, before(before), brokerMs, wallMs, mayPrecede, out);
     if (closed) {
       came(id, sha256, brokerMs, out);
+      end(state, id, brokerMs, out);
     }
     Optional<String> previous = state.getPrevious().map(TrailChain::cut);
     if (previous.isPresent()) {
@@ -148,6 +150,28 @@ final class TrailChain {
     if (missing != null && agree(missing.sha256(), sha256)) {
       wanted.remove(id);
       new Draft(Draft.close(missing(id, missing)), false).say(ledger, brokerMs, out);
+    }
+  }
+
+  /** Of a trail that was closed without a digest nobody knows how far it went. */
+  private void end(TrailState state, String id, long brokerMs, Consumer<Gap> out) {
+    Gap.Builder gap =
+        Draft.of(
+                host,
+                GapKind.TRAIL_COVERAGE,
+                Certainty.SUSPECTED,
+                GapId.of(GapKind.TRAIL_COVERAGE, host, source, id, "end"))
+            .setSource(source)
+            .setTrail(id)
+            .setUnit(GapUnit.BYTES)
+            .setPosition(state.getSize())
+            .setCause(state.getCause().map(cause -> Draft.cut(cause, MAX_CAUSE)).orElse(null));
+    if (state.getState() != TrailStatus.DROPPED
+        && state.getSha256().isEmpty()
+        && state.getCause().isPresent()) {
+      new Draft(gap, false).say(ledger, brokerMs, out);
+    } else if (ledger.isOpen(gap.getId())) {
+      new Draft(Draft.close(gap), false).say(ledger, brokerMs, out);
     }
   }
 

@@ -101,6 +101,9 @@ public final class GapsReport implements Report {
           + (gap.getEnd().get() - 1)
           + (holes > 1 ? " in " + holes + (holes == 100 ? " holes or more" : " holes") : "");
     }
+    if (gap.getPosition().isPresent()) {
+      return "bytes " + gap.getPosition().get() + "-?";
+    }
     if (gap.getFirstSerial().isPresent()) {
       return "serials "
           + gap.getFirstSerial().get()

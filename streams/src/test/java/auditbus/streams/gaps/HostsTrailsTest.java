@@ -168,6 +168,42 @@ class HostsTrailsTest {
   }
 
   @Test
+  void trailClosedWithoutItsEnd_isMissingFromThereOn_untilItIsClosedWithADigest() {
+    // Fault run with seed 60: of files that went unread only the trail's state said so.
+    TrailState.Builder lost =
+        linux(A, B).setSize(70).setCause("the file is gone after 70 bytes were read");
+    send(lost);
+    Gap open = drive.results().getLast();
+    assertThat(open.getKind()).isEqualTo(GapKind.TRAIL_COVERAGE);
+    assertThat(open.getCertainty()).isEqualTo(Certainty.SUSPECTED);
+    assertThat(open.getState()).isEqualTo(GapState.OPEN);
+    assertThat(open.getTrail()).contains(A);
+    assertThat(open.getPosition()).contains(70L);
+    assertThat(open.getEnd()).isEmpty();
+    assertThat(open.getHoles()).isEmpty();
+    assertThat(open.getMissing()).isEmpty();
+    assertThat(open.getUnit()).isEqualTo(GapUnit.BYTES);
+    assertThat(open.getCause()).contains("the file is gone after 70 bytes were read");
+    send(lost); // once more says nothing new
+    assertThat(drive.results()).isEmpty();
+    send(linux(A, B).setSize(90).setSha256(SHA_A));
+    Gap closed = drive.results().getLast();
+    assertThat(closed.getId()).isEqualTo(open.getId());
+    assertThat(closed.getState()).isEqualTo(GapState.CLOSED);
+  }
+
+  @Test
+  void trailGivenUpAtAKnownSize_hasNoEndThatIsNotKnown() {
+    send(
+        linux(A, B)
+            .setState(TrailStatus.DROPPED)
+            .setSize(70)
+            .setCause("dropped for want of space"));
+    pass(11);
+    assertThat(drive.results()).noneMatch(gap -> gap.getCertainty() == Certainty.SUSPECTED);
+  }
+
+  @Test
   void digestsThatDiffer_areSaid() {
     send(
         linux(A, B).setSha256(SHA_A),
