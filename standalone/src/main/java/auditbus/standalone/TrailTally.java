@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.standalone;
 
+import auditbus.schemas.ClosingState;
 import auditbus.schemas.TrailState;
-import auditbus.schemas.TrailStatus;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -39,13 +39,6 @@ record TrailTally(TrailId id, Optional<TrailState> state, long arrived, Optional
 
   /** Whether its agent said that nothing more will come. */
   boolean closed() {
-    return state
-        .filter(
-            said ->
-                said.getState() == TrailStatus.TERMINATED
-                    || said.getState() == TrailStatus.CRASH_RECOVERED
-                    || (said.getState() == TrailStatus.DROPPED
-                        && !said.getName().endsWith(".not_terminated")))
-        .isPresent();
+    return state.filter(ClosingState::isOne).isPresent();
   }
 }

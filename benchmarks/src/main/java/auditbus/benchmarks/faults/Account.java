@@ -3,12 +3,12 @@ package auditbus.benchmarks.faults;
 
 import auditbus.schemas.AgentStatus;
 import auditbus.schemas.Certainty;
+import auditbus.schemas.ClosingState;
 import auditbus.schemas.Coverage;
 import auditbus.schemas.Gap;
 import auditbus.schemas.GapKind;
 import auditbus.schemas.Range;
 import auditbus.schemas.TrailState;
-import auditbus.schemas.TrailStatus;
 import auditbus.sinks.manifest.Verification;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -194,7 +194,7 @@ record Account(
         last -> {
           last.getDropped().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
           boolean endsThere = last.getCause().isPresent() || life.endedAt(last.getSize());
-          if (entry.fate() == Ledger.Fate.DESTROYED && isClosed(last) && endsThere) {
+          if (entry.fate() == Ledger.Fate.DESTROYED && ClosingState.isOne(last) && endsThere) {
             said.add(last.getSize(), Integer.MAX_VALUE);
           }
         });
@@ -254,12 +254,6 @@ record Account(
     }
   }
 
-  private static boolean isClosed(TrailState state) {
-    return state.getState() == TrailStatus.TERMINATED
-        || state.getState() == TrailStatus.CRASH_RECOVERED
-        || state.getState() == TrailStatus.DROPPED;
-  }
-
   private static void judgeGaps(Topic topic, List<String> failures) {
     for (Gap gap : topic.openGaps.values()) {
       if (gap.getKind() != GapKind.TRAIL_COVERAGE || gap.getCertainty() != Certainty.PROVEN) {
@@ -283,7 +277,7 @@ record Account(
   static List<String> ofTree(Ledger ledger, Topic topic, Path collected) throws IOException {
     List<String> failures = new ArrayList<>();
     for (TrailState state : topic.states.values()) {
-      if (isClosed(state) && state.getSha256().isPresent()) {
+      if (ClosingState.isOne(state) && state.getSha256().isPresent()) {
         Path file = file(state, collected);
         if (!Files.exists(file) || Files.size(file) != state.getSize()) {
           failures.add("not collected: " + state);
@@ -319,7 +313,7 @@ record Account(
         }
         Path file = file(state, collected);
         boolean suspect =
-            (isClosed(state)
+            (ClosingState.isOne(state)
                     && state.getSha256().isEmpty()
                     && place.position() + place.length() <= state.getSize())
                 || misfits.stream().anyMatch(said -> said.contains(state.getName()));

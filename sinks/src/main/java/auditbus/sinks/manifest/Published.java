@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.sinks.manifest;
 
+import auditbus.schemas.ClosingState;
 import auditbus.schemas.TrailState;
-import auditbus.schemas.TrailStatus;
 import java.util.Comparator;
 import java.util.Map;
 import java.util.Optional;
@@ -51,12 +51,7 @@ public final class Published {
   /** Takes the next state, in the topic's order. */
   public void add(TrailState state) {
     Key key = new Key(state.getHost(), state.getSource(), state.getTrail());
-    boolean ended =
-        state.getState() == TrailStatus.TERMINATED
-            || state.getState() == TrailStatus.CRASH_RECOVERED
-            || (state.getState() == TrailStatus.DROPPED
-                && !state.getName().endsWith(".not_terminated"));
-    if (ended) {
+    if (ClosingState.isOne(state)) {
       endings.put(
           key,
           new Ending(

@@ -3,10 +3,10 @@ package auditbus.streams.gaps;
 
 import auditbus.schemas.AuditEvent;
 import auditbus.schemas.AuditRecord;
+import auditbus.schemas.ClosingState;
 import auditbus.schemas.Gap;
 import auditbus.schemas.Range;
 import auditbus.schemas.TrailState;
-import auditbus.schemas.TrailStatus;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -167,18 +167,10 @@ final class GapsProcessor implements Processor<byte[], SpecificRecord, String, G
           context.currentSystemTimeMs() + graceMs);
     }
     state.getCause().ifPresent(trail::cause);
-    if (isClosed(state)) {
+    if (ClosingState.isOne(state)) {
       trail.closed(state.getSize(), brokerMs);
     }
     keep(key, text, trail, true, brokerMs);
-  }
-
-  /** Whether the state's size is final: a dropped trail's is if its name is a closed trail's. */
-  private static boolean isClosed(TrailState state) {
-    return state.getState() == TrailStatus.TERMINATED
-        || state.getState() == TrailStatus.CRASH_RECOVERED
-        || (state.getState() == TrailStatus.DROPPED
-            && !state.getName().endsWith(".not_terminated"));
   }
 
   private void keep(TrailKey key, String text, TrailCoverage trail, boolean news, long brokerMs) {

@@ -2,6 +2,7 @@
 package auditbus.streams.gaps;
 
 import auditbus.schemas.Certainty;
+import auditbus.schemas.ClosingState;
 import auditbus.schemas.Format;
 import auditbus.schemas.Gap;
 import auditbus.schemas.GapKind;
@@ -110,7 +111,7 @@ final class TrailChain {
       Consumer<Gap> out) {
     touchedMs = Math.max(touchedMs, brokerMs);
     String id = cut(state.getTrail());
-    boolean closed = isClosed(state);
+    boolean closed = ClosingState.isOne(state);
     Known before = trails.get(id);
     boolean isClosed = closed || (before != null && before.closed());
     String sha256 = state.getSha256().map(TrailChain::sha).orElse("");
@@ -354,13 +355,6 @@ final class TrailChain {
         .setUnit(GapUnit.TRAILS)
         .setMissing(1L)
         .setFrom(instant(ending));
-  }
-
-  private static boolean isClosed(TrailState state) {
-    return state.getState() == TrailStatus.TERMINATED
-        || state.getState() == TrailStatus.CRASH_RECOVERED
-        || (state.getState() == TrailStatus.DROPPED
-            && !state.getName().endsWith(".not_terminated"));
   }
 
   /** The start of a trail: its id without the incarnation. */
