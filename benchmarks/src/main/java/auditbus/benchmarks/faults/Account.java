@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 
 /**
  * What became of every record, by what the topics and the collected tree say.
@@ -68,14 +69,16 @@ record Account(
     long unseen = 0;
     long lost = 0;
     List<Gap> serialGaps = serialGaps(topic);
+    Map<String, List<Gap>> trailGaps = trailGaps(topic);
+    Map<Said, Coverage> saidOf = new HashMap<>();
     int generated = ledger.next();
     for (int number = 0; number < generated; number++) {
       Ledger.Entry entry = ledger.entry(number);
-      List<Arrivals.Place> places = topic.arrived.places(number);
+      List<ArrivedRecords.Place> places = topic.arrived.places(number);
       if (!places.isEmpty()) {
         arrived++;
         again += places.size() - 1;
-        for (Arrivals.Place place : places) {
+        for (ArrivedRecords.Place place : places) {
           if (place.position() != entry.position() || place.length() != entry.length()) {
             failures.add(entry + " came as " + place);
           }
@@ -89,11 +92,17 @@ record Account(
       }
       Ledger.Life life = lives.get(entry.file());
       Set<String> of = trails.getOrDefault(entry.file(), Set.of());
-      boolean said = of.stream().anyMatch(trail -> isSaidMissing(entry, life, topic, trail));
+      boolean said =
+          of.stream()
+              .map(trail -> new Said(life, trail, entry.fate()))
+              .map(one -> saidOf.computeIfAbsent(one, _ -> saidMissing(one, topic, trailGaps)))
+              .anyMatch(missed -> missed.covers(entry.position(), entry.end()));
       long serial = number + 1L;
       if (said
           && serialGaps.stream().noneMatch(gap -> has(gap, serial))
-          && of.stream().noneMatch(trail -> isInGap(entry, topic, trail))) {
+          && of.stream()
+              .flatMap(trail -> trailGaps.getOrDefault(trail, List.of()).stream())
+              .noneMatch(gap -> has(gap, entry))) {
         failures.add(entry + " is missing and no gap has it; its trail: " + of);
       } else if (said) {
         missing.add(number);
@@ -138,7 +147,7 @@ record Account(
     for (int number = 0; number < ledger.next(); number++) {
       if (topic.arrived.has(number)) {
         int file = ledger.entry(number).file();
-        for (Arrivals.Place place : topic.arrived.places(number)) {
+        for (ArrivedRecords.Place place : topic.arrived.places(number)) {
           trails.computeIfAbsent(file, _ -> new LinkedHashSet<>()).add(place.trail());
         }
       }
@@ -165,58 +174,66 @@ record Account(
         .orElse("without a state");
   }
 
+  /** Of which records what is said missing is asked: of a file, as a trail. */
+  private record Said(Ledger.Life life, String trail, Ledger.Fate fate) {}
+
   /**
-   * Every byte of it is in a hole of a gap or in what the state gives up. Of a destroyed one it may
-   * also have come, or lie behind the end of a closed trail of which the state says that it lost
-   * its end, or that the file ended where the generator cut it, or be of a trail that a gap says
-   * was left open.
+   * The bytes that are in a hole of a gap or in what the state gives up. Those of a destroyed record
+   * may also have come, or lie behind the end of a closed trail of which the state says that it
+   * lost its end, or that the file ended where the generator cut it, or be of a trail that a gap
+   * says was left open.
    */
-  private static boolean isSaidMissing(
-      Ledger.Entry entry, Ledger.Life life, Topic topic, String trail) {
+  private static Coverage saidMissing(
+      Said one, Topic topic, Map<String, List<Gap>> trailGaps) {
+    boolean destroyed = one.fate() == Ledger.Fate.DESTROYED;
     Coverage said = new Coverage();
     // Part of a destroyed record may have been read. Where other bytes took the place of one that
     // was kept, they say nothing of it.
-    if (entry.fate() == Ledger.Fate.DESTROYED && topic.coverage.containsKey(trail)) {
-      for (Range came : topic.coverage.get(trail).covered()) {
+    if (destroyed && topic.coverage.containsKey(one.trail())) {
+      for (Range came : topic.coverage.get(one.trail()).covered()) {
         said.add(came.getPosition(), endOf(came));
       }
     }
-    for (Gap gap : topic.openGaps.values()) {
-      if (isOf(gap, trail)) {
-        gap.getHoles().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
-      }
-      if (entry.fate() == Ledger.Fate.DESTROYED && isOfWhole(gap, trail)) {
+    for (Gap gap : trailGaps.getOrDefault(one.trail(), List.of())) {
+      gap.getHoles().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
+      if (destroyed && gap.getKind() == GapKind.TRAIL_MISSING) {
         said.add(0, Integer.MAX_VALUE);
       }
     }
-    Optional<TrailState> state = Optional.ofNullable(topic.states.get(trail));
-    state.ifPresent(
-        last -> {
-          last.getDropped().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
-          boolean endsThere = last.getCause().isPresent() || life.endedAt(last.getSize());
-          if (entry.fate() == Ledger.Fate.DESTROYED && ClosingState.isOne(last) && endsThere) {
-            said.add(last.getSize(), Integer.MAX_VALUE);
-          }
-        });
-    return said.covers(entry.position(), entry.end());
+    TrailState last = topic.states.get(one.trail());
+    if (last != null) {
+      last.getDropped().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
+      boolean endsThere = last.getCause().isPresent() || one.life().endedAt(last.getSize());
+      if (destroyed && ClosingState.isOne(last) && endsThere) {
+        said.add(last.getSize(), Integer.MAX_VALUE);
+      }
+    }
+    return said;
   }
 
-  /**
-   * Whether a gap of its trail has its first byte: a hole, an end that is not known, or all of it.
-   */
-  private static boolean isInGap(Ledger.Entry entry, Topic topic, String trail) {
+  /** Whether a gap of its trail has its first byte: a hole, an end that is not known, or all. */
+  private static boolean has(Gap gap, Ledger.Entry entry) {
+    if (gap.getKind() == GapKind.TRAIL_MISSING) {
+      return true;
+    }
+    return gap.getHoles().isEmpty()
+        ? gap.getPosition().orElse(Long.MAX_VALUE) <= entry.position()
+        : gap.getHoles().stream()
+            .anyMatch(
+                hole -> hole.getPosition() <= entry.position() && entry.position() < endOf(hole));
+  }
+
+  /** The open gaps of bytes, by the trails they are of. */
+  private static Map<String, List<Gap>> trailGaps(Topic topic) {
     return topic.openGaps.values().stream()
-        .anyMatch(
+        .filter(
             gap ->
-                isOfWhole(gap, trail)
-                    || (isOf(gap, trail)
-                        && (gap.getHoles().isEmpty()
-                            ? gap.getPosition().orElse(Long.MAX_VALUE) <= entry.position()
-                            : gap.getHoles().stream()
-                                .anyMatch(
-                                    hole ->
-                                        hole.getPosition() <= entry.position()
-                                            && entry.position() < endOf(hole)))));
+                gap.getTrail().isPresent()
+                    && (gap.getKind() == GapKind.TRAIL_COVERAGE
+                        || gap.getKind() == GapKind.TRAIL_MISSING))
+        .collect(
+            Collectors.groupingBy(
+                gap -> Topic.nameOf(gap.getHost(), gap.getTrail().orElseThrow())));
   }
 
   /** The records' serials are one more than their numbers. */
@@ -306,7 +323,7 @@ record Account(
     Map<String, byte[]> texts = new HashMap<>();
     for (int number = 0; number < ledger.next(); number++) {
       Ledger.Entry entry = ledger.entry(number);
-      for (Arrivals.Place place : topic.arrived.places(number)) {
+      for (ArrivedRecords.Place place : topic.arrived.places(number)) {
         TrailState state = topic.states.get(place.trail());
         if (state == null || failures.size() > MOST_MISPLACED) {
           continue;
@@ -360,7 +377,7 @@ record Account(
   static List<String> ofReaders(int records, int messages, Topic committed, Topic all) {
     List<String> failures = new ArrayList<>();
     for (int number = 0; number < records && failures.size() < MOST_NAMED; number++) {
-      for (Arrivals.Place place : committed.arrived.places(number)) {
+      for (ArrivedRecords.Place place : committed.arrived.places(number)) {
         if (!all.arrived.places(number).contains(place)) {
           failures.add("record " + number + ": read_uncommitted lacks " + place);
         }
@@ -372,17 +389,6 @@ record Account(
       }
     }
     return failures;
-  }
-
-  private static boolean isOf(Gap gap, String trail) {
-    return gap.getKind() == GapKind.TRAIL_COVERAGE
-        && Topic.nameOf(gap.getHost(), gap.getTrail().orElse("")).equals(trail);
-  }
-
-  /** A trail of which nobody told to its end. */
-  private static boolean isOfWhole(Gap gap, String trail) {
-    return gap.getKind() == GapKind.TRAIL_MISSING
-        && Topic.nameOf(gap.getHost(), gap.getTrail().orElse("")).equals(trail);
   }
 
   private static long endOf(Range range) {

@@ -103,7 +103,7 @@ final class Plants {
 
   private void drop(Ledger ledger, Topic topic) throws IOException {
     int number = kept(ledger, topic, ledger.next() / 2);
-    Arrivals.Place place = topic.arrived.places(number).getFirst();
+    ArrivedRecords.Place place = topic.arrived.places(number).getFirst();
     topic.arrived.forget(number);
     Coverage less = new Coverage();
     long end = place.position() + place.length();
@@ -121,7 +121,7 @@ final class Plants {
   private void sink(Ledger ledger, Topic topic, Path collected) throws IOException {
     for (int from = ledger.next() / 3; ; from++) {
       int number = kept(ledger, topic, from);
-      Arrivals.Place place = topic.arrived.places(number).getFirst();
+      ArrivedRecords.Place place = topic.arrived.places(number).getFirst();
       TrailState state = topic.states.get(place.trail());
       if (state == null
           || state.getState() != TrailStatus.TERMINATED

@@ -32,7 +32,7 @@ final class Topic implements AutoCloseable {
   private static final Duration POLL = Duration.ofMillis(200);
 
   /** Records of the log, by their numbers. */
-  final Arrivals arrived = new Arrivals();
+  final ArrivedRecords arrived = new ArrivedRecords();
 
   /** The kernel's messages, by their numbers: the kernel's serials. */
   final Map<Integer, Long> messages = new TreeMap<>();
@@ -131,7 +131,7 @@ final class Topic implements AutoCloseable {
 
   private void take(AuditEvent event, AuditRecord record) {
     String trail = nameOf(event.getHost(), record.getTrail().orElse(event.getTrail()));
-    Arrivals.Place place = new Arrivals.Place(trail, record.getPosition(), record.getLength());
+    ArrivedRecords.Place place = new ArrivedRecords.Place(trail, record.getPosition(), record.getLength());
     boolean fresh =
         coverage
                 .computeIfAbsent(trail, _ -> new Coverage())

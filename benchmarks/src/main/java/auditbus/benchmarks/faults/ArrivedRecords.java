@@ -11,7 +11,7 @@ import java.util.Map;
  * Where each numbered record was said to be. Holds about 20 bytes a record, more only for those
  * that came at several places. One thread owns it.
  */
-final class Arrivals {
+final class ArrivedRecords {
   /** Where a record was said to be. */
   record Place(String trail, long position, int length) {}
 
