@@ -155,10 +155,15 @@ class Daemon:
                     return int(found.group(1))
             time.sleep(0.002)
 
-    def cpu(self):
-        with open(f"/proc/{self.child.pid}/stat") as stat:
+    def cpu(self, pid=None):
+        with open(f"/proc/{pid or self.child.pid}/stat") as stat:
             fields = stat.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def cpu_of_all(self):
+        """Its own and its children's: auditd's plugins."""
+        children = subprocess.run(["pgrep", "-P", str(self.child.pid)], capture_output=True, text=True).stdout.split()
+        return self.cpu() + sum(self.cpu(int(child)) for child in children)
 
     def memory(self, what="VmRSS"):
         with open(f"/proc/{self.child.pid}/status") as lines:

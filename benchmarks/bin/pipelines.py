@@ -175,9 +175,10 @@ class ToAuditd(Pipeline):
 class ToKafka(Pipeline):
     broker = None
 
-    def __init__(self, name):
+    def __init__(self, name, *settings):
         self.name = name
-        self.sender = Agent(name, publish=["-D", f"bootstrap.servers=127.0.0.1:{KAFKA}", "-D", f"schema.registry.url=http://127.0.0.1:{REGISTRY}"])
+        publish = [f"bootstrap.servers=127.0.0.1:{KAFKA}", f"schema.registry.url=http://127.0.0.1:{REGISTRY}", *settings]
+        self.sender = Agent(name, publish=[word for setting in publish for word in ("-D", setting)])
 
     def begin_far_end(self):
         self.broker = java("BenchmarkBroker", [self.directory + "/kafka", KAFKA, REGISTRY, 0], self.directory + "/broker.out", ["-Xmx1g"])
