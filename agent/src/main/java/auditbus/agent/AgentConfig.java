@@ -266,10 +266,10 @@ public final class AgentConfig {
   /** Settings of the serializer and its registry client. */
   Map<String, String> registrySettings() {
     Map<String, String> settings = startingWith("schema.registry.", "basic.auth.", "bearer.auth.");
-    // The loop itself tries on: one round, and a node far away or busy has its time; a SIGHUP waits
-    // for no longer than that.
+    // The loop itself tries on: one round, in which a node far away or busy has its time. The loop
+    // stands still meanwhile, for these times and each node that is silent at most.
     settings.putIfAbsent("schema.registry.retry.timeout.ms", "0");
-    settings.putIfAbsent("schema.registry.connect.timeout.ms", "2000");
+    settings.putIfAbsent("schema.registry.connect.timeout.ms", "1000");
     settings.putIfAbsent("schema.registry.read.timeout.ms", "2000");
     settings.put("auto.register.schemas", values.getBoolean("auto.register.schemas").toString());
     settings.put("schema.registry.url", String.join(",", values.getList("schema.registry.url")));

@@ -173,8 +173,8 @@ final class Lane {
   }
 
   /**
-   * Reads, decodes and sends a bounded amount, and sends the states that are due: a trail is told
-   * of before its first byte, so that one whose bytes came is one that has to be closed.
+   * Reads, decodes and sends a bounded amount, and the states that are due: a trail's opening
+   * before its first byte, so that one whose bytes came was mostly told of, and has to be closed.
    *
    * @return whether there was anything to do
    */

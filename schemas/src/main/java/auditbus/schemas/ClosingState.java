@@ -8,8 +8,8 @@ public final class ClosingState {
   private ClosingState() {}
 
   /**
-   * Whether it is one: TERMINATED, CRASH_RECOVERED, and DROPPED if the name is a closed trail's, for
-   * of one that is still written bytes may be given up, too.
+   * Whether it is one: TERMINATED, CRASH_RECOVERED, and DROPPED if the name is a closed trail's,
+   * for of one that is still written bytes may be given up, too.
    */
   public static boolean isOne(TrailState state) {
     return switch (state.getState()) {

@@ -10,7 +10,6 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -71,6 +70,7 @@ public final class CheckpointFile {
   private Optional<Set<Closed>> written = Optional.empty();
   private Map<String, List<ClosedMark>> stored = Map.of();
   private boolean looked;
+  private boolean saidHowItIsKept;
   // What both checkpoints know besides how far trails are acknowledged; empty if that is not known.
   private Optional<Hot> known = Optional.empty();
 
@@ -177,6 +177,7 @@ public final class CheckpointFile {
     byte[] head = header(body).getBytes(StandardCharsets.ISO_8859_1);
     Hot knowledge = hot.withoutProgress();
     Path aside = earlierFile.resolveSibling(earlierFile.getFileName() + ".tmp");
+    Files.deleteIfExists(aside); // maybe a name of the checkpoint, from a store that was cut short
     boolean kept = known.equals(Optional.of(knowledge)) && keep(aside);
     known = Optional.empty();
     replace(file, head, body);
@@ -191,12 +192,16 @@ public final class CheckpointFile {
   }
 
   /** Gives the checkpoint a second name; not every file system has that. */
-  private boolean keep(Path aside) throws IOException {
-    Files.deleteIfExists(aside);
+  private boolean keep(Path aside) {
     try {
       Files.createLink(aside, file);
       return true;
-    } catch (UnsupportedOperationException | FileSystemException _) {
+    } catch (UnsupportedOperationException | IOException e) {
+      if (!saidHowItIsKept) {
+        LOG.warn(
+            "checkpoint {} gets no second name, so each is written twice: {}", file, e.toString());
+      }
+      saidHowItIsKept = true;
       return false;
     }
   }

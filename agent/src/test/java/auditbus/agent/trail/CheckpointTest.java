@@ -116,10 +116,11 @@ class CheckpointTest {
   @Test
   void earlierOneThatCannotBeWritten_isWrittenByTheNextStore() throws IOException {
     CheckpointFile file = new CheckpointFile(directory.resolve("checkpoint"), Readers.NONE);
-    Path obstacle = Files.createDirectory(directory.resolve("checkpoint.earlier.tmp"));
+    Path obstacle = directory.resolve("checkpoint.earlier.tmp");
+    Files.createFile(Files.createDirectory(obstacle).resolve("in the way"));
     assertThatThrownBy(() -> file.store(checkpoint)).isInstanceOf(IOException.class);
     assertThatThrownBy(() -> file.store(checkpoint)).isInstanceOf(IOException.class);
-    Files.delete(obstacle);
+    Files.delete(obstacle.resolve("in the way"));
     file.store(checkpoint);
     Files.delete(directory.resolve("checkpoint"));
     assertThat(Checkpoint.load(directory.resolve("checkpoint")))

@@ -7,6 +7,7 @@ import auditbus.schemas.ClosingState;
 import auditbus.schemas.Coverage;
 import auditbus.schemas.Gap;
 import auditbus.schemas.GapKind;
+import auditbus.schemas.GapUnit;
 import auditbus.schemas.Range;
 import auditbus.schemas.TrailState;
 import auditbus.sinks.manifest.Verification;
@@ -69,6 +70,7 @@ record Account(
     long unseen = 0;
     long lost = 0;
     List<Gap> serialGaps = serialGaps(topic);
+    int first = topic.arrived.first();
     Map<String, List<Gap>> trailGaps = trailGaps(topic);
     Map<Said, Coverage> saidOf = new HashMap<>();
     int generated = ledger.next();
@@ -108,7 +110,7 @@ record Account(
         missing.add(number);
       } else if (entry.fate() == Ledger.Fate.DESTROYED
           && of.isEmpty()
-          && serialGaps.stream().anyMatch(gap -> has(gap, serial))
+          && (number < first || serialGaps.stream().anyMatch(gap -> has(gap, serial)))
           && !mustBeKnown.computeIfAbsent(life.file(), _ -> watch.mustBeKnown(life))) {
         unseen++;
       } else if (++lost <= MOST_NAMED) {
@@ -123,7 +125,7 @@ record Account(
       failures.add("in all " + lost + " records lost unnoticed");
     }
     judgeGaps(topic, failures);
-    judgeSerials(topic, generated, serialGaps, failures);
+    judgeSerials(topic, first, serialGaps, failures);
     if (topic.deadLetters > 0) {
       failures.add(topic.deadLetters + " dead letters");
     }
@@ -178,13 +180,12 @@ record Account(
   private record Said(Ledger.Life life, String trail, Ledger.Fate fate) {}
 
   /**
-   * The bytes that are in a hole of a gap or in what the state gives up. Those of a destroyed record
-   * may also have come, or lie behind the end of a closed trail of which the state says that it
-   * lost its end, or that the file ended where the generator cut it, or be of a trail that a gap
+   * The bytes that are in a hole of a gap or in what the state gives up. Those of a destroyed
+   * record may also have come, or lie behind the end of a closed trail of which the state says that
+   * it lost its end, or that the file ended where the generator cut it, or be of a trail that a gap
    * says was left open.
    */
-  private static Coverage saidMissing(
-      Said one, Topic topic, Map<String, List<Gap>> trailGaps) {
+  private static Coverage saidMissing(Said one, Topic topic, Map<String, List<Gap>> trailGaps) {
     boolean destroyed = one.fate() == Ledger.Fate.DESTROYED;
     Coverage said = new Coverage();
     // Part of a destroyed record may have been read. Where other bytes took the place of one that
@@ -196,7 +197,7 @@ record Account(
     }
     for (Gap gap : trailGaps.getOrDefault(one.trail(), List.of())) {
       gap.getHoles().forEach(hole -> said.add(hole.getPosition(), endOf(hole)));
-      if (destroyed && gap.getKind() == GapKind.TRAIL_MISSING) {
+      if (destroyed && isLeftOpen(gap)) {
         said.add(0, Integer.MAX_VALUE);
       }
     }
@@ -213,7 +214,7 @@ record Account(
 
   /** Whether a gap of its trail has its first byte: a hole, an end that is not known, or all. */
   private static boolean has(Gap gap, Ledger.Entry entry) {
-    if (gap.getKind() == GapKind.TRAIL_MISSING) {
+    if (isLeftOpen(gap)) {
       return true;
     }
     return gap.getHoles().isEmpty()
@@ -223,14 +224,18 @@ record Account(
                 hole -> hole.getPosition() <= entry.position() && entry.position() < endOf(hole));
   }
 
+  /** Nobody told of its trail to the end; in trails are counted those of which no state came. */
+  private static boolean isLeftOpen(Gap gap) {
+    return gap.getKind() == GapKind.TRAIL_MISSING && gap.getUnit() == GapUnit.BYTES;
+  }
+
   /** The open gaps of bytes, by the trails they are of. */
   private static Map<String, List<Gap>> trailGaps(Topic topic) {
     return topic.openGaps.values().stream()
         .filter(
             gap ->
                 gap.getTrail().isPresent()
-                    && (gap.getKind() == GapKind.TRAIL_COVERAGE
-                        || gap.getKind() == GapKind.TRAIL_MISSING))
+                    && (gap.getKind() == GapKind.TRAIL_COVERAGE || isLeftOpen(gap)))
         .collect(
             Collectors.groupingBy(
                 gap -> Topic.nameOf(gap.getHost(), gap.getTrail().orElseThrow())));
@@ -248,26 +253,21 @@ record Account(
         && serial <= gap.getLastSerial().orElse(-1L);
   }
 
-  /** By their serials alone as many are missing as did not come, or more; but for both ends. */
+  /** What a boot's gap of serials counts is no less than did not come of its range. */
   private static void judgeSerials(
-      Topic topic, int generated, List<Gap> serialGaps, List<String> failures) {
-    int first = 0;
-    while (first < generated && !topic.arrived.has(first)) {
-      first++;
-    }
-    long absent = 0;
-    long waiting = 0;
-    for (int number = first; number < generated; number++) {
-      if (topic.arrived.has(number)) {
-        absent += waiting;
-        waiting = 0;
-      } else {
-        waiting++;
+      Topic topic, int first, List<Gap> serialGaps, List<String> failures) {
+    for (Gap gap : serialGaps) {
+      if (gap.getBoot().isEmpty()) {
+        continue; // of a time when the agent's clock was another: two such ranges may overlap
       }
-    }
-    long said = serialGaps.stream().mapToLong(gap -> gap.getMissing().orElse(0L)).sum();
-    if (said < absent) {
-      failures.add(absent + " records did not come, and gaps of serials count " + said);
+      long from = Math.max(first, gap.getFirstSerial().orElseThrow() - 1);
+      long absent = 0;
+      for (long number = from; number < gap.getLastSerial().orElseThrow(); number++) {
+        absent += topic.arrived.has((int) number) ? 0 : 1;
+      }
+      if (gap.getMissing().orElse(0L) < absent) {
+        failures.add(absent + " records did not come of the range of " + gap);
+      }
     }
   }
 

@@ -50,6 +50,16 @@ final class ArrivedRecords {
     return true;
   }
 
+  /** The lowest that came, or {@link Integer#MAX_VALUE}. */
+  int first() {
+    for (int number = 0; number < trail.length; number++) {
+      if (trail[number] > 0) {
+        return number;
+      }
+    }
+    return Integer.MAX_VALUE;
+  }
+
   boolean has(int number) {
     return number < trail.length && trail[number] > 0;
   }

@@ -22,6 +22,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.KafkaException;
@@ -221,7 +222,9 @@ public final class Faults {
       Thread tender = Thread.ofPlatform().daemon().name("tender").start(() -> tend(rig));
       generator.start();
       messages.ifPresent(Messages::start);
-      happen(new Happening(rig, generator, clocks, looks));
+      happen(
+          new Happening(rig, generator, clocks, looks),
+          () -> generator.failure().isPresent() || messages.flatMap(Messages::failure).isPresent());
       Plants plants = new Plants(settings.plants());
       plants.inLog(rig, generator);
       generator.stop();
@@ -272,11 +275,14 @@ public final class Faults {
   }
 
   // Each target's faults in their order, however long they take.
-  private void happen(Happening happening) throws InterruptedException {
+  private void happen(Happening happening, BooleanSupplier isBroken) throws InterruptedException {
     Map<String, ExecutorService> targets = new HashMap<>();
     long begun = System.nanoTime();
     for (Schedule.Planned next : settings.schedule().planned()) {
       sleepUntil(begun, next.atMillis());
+      if (isBroken.getAsBoolean()) {
+        break; // what comes after would prove nothing; the account says why
+      }
       Fault fault = next.fault();
       var _ =
           targets
@@ -286,7 +292,9 @@ public final class Faults {
                       Executors.newSingleThreadExecutor(Thread.ofPlatform().name(name).factory()))
               .submit(() -> happen(happening, fault));
     }
-    sleepUntil(begun, settings.seconds() * 1000L);
+    if (!isBroken.getAsBoolean()) {
+      sleepUntil(begun, settings.seconds() * 1000L);
+    }
     for (ExecutorService target : targets.values()) {
       target.shutdown();
       if (!target.awaitTermination(2, TimeUnit.MINUTES)) {

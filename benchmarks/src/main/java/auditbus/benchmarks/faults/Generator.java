@@ -201,9 +201,12 @@ final class Generator {
     return log.resolveSibling(log.getFileName() + "." + number);
   }
 
-  /** Stops writing. */
-  void stop() throws InterruptedException {
+  /** Ends it, in a log that follows a closed one: what is left open behind that is noticed. */
+  void stop() throws IOException, InterruptedException {
     stopped = true;
     thread.join();
+    if (failure.isEmpty()) {
+      rotate();
+    }
   }
 }

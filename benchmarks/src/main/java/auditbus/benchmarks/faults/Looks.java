@@ -11,7 +11,7 @@ import java.util.List;
  * what was done to it. Thread-safe.
  */
 final class Looks implements Account.Watch {
-  private static final Duration LOOKED = Duration.ofSeconds(3);
+  private static final Duration LOOKED = Duration.ofSeconds(5);
   private static final Duration TOLD = Duration.ofSeconds(10);
 
   /**
@@ -35,7 +35,7 @@ final class Looks implements Account.Watch {
   }
 
   /**
-   * An agent that could look for 3 s of the file's life knows it, unless its checkpoint was damaged
+   * An agent that could look for 5 s of the file's life knows it, unless its checkpoint was damaged
    * later; one that could also tell for 10 s has told.
    */
   @Override

@@ -131,7 +131,8 @@ final class Topic implements AutoCloseable {
 
   private void take(AuditEvent event, AuditRecord record) {
     String trail = nameOf(event.getHost(), record.getTrail().orElse(event.getTrail()));
-    ArrivedRecords.Place place = new ArrivedRecords.Place(trail, record.getPosition(), record.getLength());
+    ArrivedRecords.Place place =
+        new ArrivedRecords.Place(trail, record.getPosition(), record.getLength());
     boolean fresh =
         coverage
                 .computeIfAbsent(trail, _ -> new Coverage())

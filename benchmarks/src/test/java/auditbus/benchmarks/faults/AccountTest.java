@@ -10,6 +10,7 @@ import auditbus.schemas.Format;
 import auditbus.schemas.Gap;
 import auditbus.schemas.GapKind;
 import auditbus.schemas.GapState;
+import auditbus.schemas.GapUnit;
 import auditbus.schemas.Outcome;
 import auditbus.schemas.Range;
 import auditbus.schemas.TrailState;
@@ -117,6 +118,7 @@ final class AccountTest {
   private void serialsMissing(long first, long last, long missing) {
     topic.take(
         gap(Rig.HOST, GapKind.SERIAL)
+            .setBoot("boot")
             .setFirstSerial(first)
             .setLastSerial(last)
             .setMissing(missing)
@@ -245,14 +247,21 @@ final class AccountTest {
 
   @Test
   void aFileNobodyToldOfIsAFailureWhereTheAgentMustHaveKnownIt() {
-    written(1);
+    ledger.add(0, 0, LENGTH, BORN.minusSeconds(10));
+    ledger.add(1, 0, LENGTH, BORN);
+    ledger.add(2, 0, LENGTH, BORN.plusSeconds(5));
+    came(1, 0);
     assertThat(failures()).anyMatch(failure -> failure.startsWith("record 0: "));
     ledger.destroy(0, 0);
-    assertThat(failures()).anyMatch(failure -> failure.startsWith("record 0: "));
-    serialsMissing(1, 1, 1);
+    ledger.destroy(2, 0);
+    assertThat(failures())
+        .noneMatch(failure -> failure.startsWith("record 0: ")) // no gap reaches before the first
+        .anyMatch(failure -> failure.startsWith("record 2: "));
+    serialsMissing(3, 3, 1);
     assertThat(failures()).isEmpty();
     assertThat(Account.of(ledger, topic, _ -> true).failures())
-        .anyMatch(failure -> failure.startsWith("record 0: "));
+        .anyMatch(failure -> failure.startsWith("record 0: "))
+        .anyMatch(failure -> failure.startsWith("record 2: "));
   }
 
   @Test
@@ -276,6 +285,7 @@ final class AccountTest {
         gap(Rig.HOST, GapKind.TRAIL_MISSING)
             .setTrail(TRAIL)
             .setCertainty(Certainty.SUSPECTED)
+            .setUnit(GapUnit.BYTES)
             .build());
     assertThat(failures()).anyMatch(failure -> failure.startsWith("record 1: "));
     ledger.destroy(0, 0);

@@ -61,13 +61,6 @@ final class AnnouncedTrails {
   /** The later trail that was closed, and by which run. */
   private record Left(String trail, long run, long arrivedMs) {}
 
-  /** What was known of a trail before a state of it came. */
-  enum Before {
-    NOTHING,
-    OPEN,
-    CLOSED
-  }
-
   private final String host;
   private final String source;
   private final Map<String, Announced> trails = new LinkedHashMap<>();
@@ -84,13 +77,14 @@ final class AnnouncedTrails {
    *
    * @param id the trail's
    * @param closes whether it closes the trail
+   * @param wasClosed whether the trail was closed before
    * @param mayPrecede whether a trail may have been closed in what the job could not see
    */
   void state(
       TrailState state,
       String id,
       boolean closes,
-      Before before,
+      boolean wasClosed,
       long brokerMs,
       long wallMs,
       Predicate<String> mayPrecede,
@@ -102,13 +96,12 @@ final class AnnouncedTrails {
       goesOn(run, id, known.get(), brokerMs, out);
     }
     if (opens || (!closes && state.getState() == TrailStatus.DROPPED)) {
-      if (known.flatMap(Announced::left).filter(left -> run < left.run()).isPresent()) {
-        return; // the one that left it behind is later
+      if (known.filter(one -> isLaterThan(run, one)).isPresent()) {
+        return; // late: a batch of a producer that was given up, or of a clone
       }
       cameBack(id, "a state of it came from agent run " + run, brokerMs, out);
       boolean anew = known.isEmpty() || (opens && known.get().announcedBy() != run);
-      boolean closedOnce =
-          before == Before.CLOSED || known.filter(Announced::closedOnce).isPresent();
+      boolean closedOnce = wasClosed || known.filter(Announced::closedOnce).isPresent();
       keep(
           id,
           anew
@@ -118,13 +111,19 @@ final class AnnouncedTrails {
           out);
       return;
     }
+    if (!closes) {
+      return; // a state of a later version
+    }
     trails.remove(id);
     cameBack(id, "a state of it came from agent run " + run, brokerMs, out);
-    boolean announcedItself =
-        known.map(one -> one.announcedBy() == run).orElse(before == Before.NOTHING);
-    if (closes && announcedItself) {
+    // Of one that was not heard of, the announcement may be what compaction took out of the topic.
+    if (known.filter(one -> one.announcedBy() == run).isPresent()) {
       leaveBehind(new Left(id, run, wallMs), mayPrecede);
     }
+  }
+
+  private static boolean isLaterThan(long run, Announced one) {
+    return run < one.announcedBy() || one.left().filter(left -> run < left.run()).isPresent();
   }
 
   /** The run says more of a trail that one before it announced: it has that one's checkpoint. */

@@ -128,7 +128,8 @@ final class HostsProcessor implements Processor<byte[], SpecificRecord, String, 
             judgements.set(one.key, wallMs);
           }
         } else if (one.key.startsWith(CHAIN)) {
-          judgements.set(one.key, wallMs);
+          // What came while nobody read is read first.
+          judgements.set(one.key, wallMs + limits.graceMs());
         }
       }
     }

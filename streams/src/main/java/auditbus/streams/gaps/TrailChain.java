@@ -83,6 +83,8 @@ final class TrailChain {
   private final Map<String, Wanted> wanted = new LinkedHashMap<>();
   private AnnouncedTrails announced;
   private GapLedger ledger = new GapLedger();
+  // Of gaps that are said once: apart, lest they push out those that may close.
+  private GapLedger ends = new GapLedger();
   // Trails that start up to here may have open ones between them that were forgotten.
   private String blindTo = "";
   private long touchedMs;
@@ -127,7 +129,8 @@ final class TrailChain {
             before == null || before.closed() != isClosed || before.arrivedMs() == NO_STATE
                 ? wallMs
                 : before.arrivedMs()));
-    announced.state(state, id, closed, before(before), brokerMs, wallMs, mayPrecede, out);
+    announced.state(
+        state, id, closed, before != null && before.closed(), brokerMs, wallMs, mayPrecede, out);
     if (closed) {
       came(id, sha256, brokerMs, out);
       end(state, id, brokerMs, out);
@@ -137,13 +140,6 @@ final class TrailChain {
       String claimed = state.getPreviousSha256().map(TrailChain::sha).orElse("");
       want(previous.get(), id, claimed, wallMs, mayPrecede);
     }
-  }
-
-  private static AnnouncedTrails.Before before(Known known) {
-    if (known == null || known.arrivedMs() == NO_STATE) {
-      return AnnouncedTrails.Before.NOTHING;
-    }
-    return known.closed() ? AnnouncedTrails.Before.CLOSED : AnnouncedTrails.Before.OPEN;
   }
 
   private void came(String id, String sha256, long brokerMs, Consumer<Gap> out) {
@@ -156,6 +152,11 @@ final class TrailChain {
 
   /** Of a trail that was closed without a digest nobody knows how far it went. */
   private void end(TrailState state, String id, long brokerMs, Consumer<Gap> out) {
+    if (state.getState() == TrailStatus.DROPPED
+        || state.getSha256().isPresent()
+        || state.getCause().isEmpty()) {
+      return;
+    }
     Gap.Builder gap =
         Draft.of(
                 host,
@@ -166,14 +167,8 @@ final class TrailChain {
             .setTrail(id)
             .setUnit(GapUnit.BYTES)
             .setPosition(state.getSize())
-            .setCause(state.getCause().map(cause -> Draft.cut(cause, MAX_CAUSE)).orElse(null));
-    if (state.getState() != TrailStatus.DROPPED
-        && state.getSha256().isEmpty()
-        && state.getCause().isPresent()) {
-      new Draft(gap, false).say(ledger, brokerMs, out);
-    } else if (ledger.isOpen(gap.getId())) {
-      new Draft(Draft.close(gap), false).say(ledger, brokerMs, out);
-    }
+            .setCause(Draft.cut(state.getCause().get(), MAX_CAUSE));
+    new Draft(gap, false).say(ends, brokerMs, out);
   }
 
   private void want(
@@ -421,6 +416,7 @@ final class TrailChain {
       }
       ledger.encode(out);
       announced.encode(out);
+      ends.encode(out);
     } catch (IOException e) {
       throw new UncheckedIOException("memory never fails", e);
     }
@@ -456,6 +452,7 @@ final class TrailChain {
       chain.ledger = GapLedger.decode(in);
       if (version > FIRST_VERSION) { // else nobody knows which run announced what is open
         chain.announced = AnnouncedTrails.decode(host, source, in);
+        chain.ends = GapLedger.decode(in);
       }
     } catch (IOException e) {
       throw new UncheckedIOException("a source's state of " + bytes.length + " bytes is cut", e);
