@@ -51,6 +51,8 @@ final class Clocks {
         "FAKETIME_TIMESTAMP_FILE", file(process).toString(),
         "FAKETIME_CACHE_DURATION", "1",
         "FAKETIME_DONT_FAKE_MONOTONIC", "1",
+        // Else each timed wait of a JVM ends at once: its threads spin.
+        "FAKETIME_FORCE_MONOTONIC_FIX", "0",
         "FAKETIME_DONT_RESET", "1");
   }
 
