@@ -22,7 +22,8 @@ import org.apache.kafka.streams.processor.api.Processor;
 
 /**
  * Says which bytes of which trail did not arrive: one {@link Gap} of kind TRAIL_COVERAGE for each
- * trail with a proven hole, closed when it fills.
+ * trail with a proven hole, closed when it fills, and a suspected one without an end for each that
+ * was closed where its agent lost it.
  *
  * <p>Both inputs are partitioned by host and never repartitioned. What one topic says before the
  * other proves nothing, so a closed trail's missing bytes are a gap only after a grace.
