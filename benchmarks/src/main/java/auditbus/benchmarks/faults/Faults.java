@@ -331,7 +331,8 @@ public final class Faults {
       throws IOException, InterruptedException {
     Verdict verdict;
     try (Topic topic = new Topic(rig.bootstrap(), rig.registryUrl(), "read_committed");
-        Topic all = new Topic(rig.bootstrap(), rig.registryUrl(), "read_uncommitted")) {
+        Topic all = new Topic(rig.bootstrap(), rig.registryUrl(), "read_uncommitted");
+        SinkProgress sink = new SinkProgress(rig.bootstrap(), Rig.SINK)) {
       // Reading an hour's records takes its time, and a busy machine to catch up: as long as more
       // comes it is waited for.
       long last = System.nanoTime() + MOST_CATCH_UP.toNanos();
@@ -341,11 +342,12 @@ public final class Faults {
         try {
           topic.read();
           all.read();
-          if (topic.caughtUp != caughtUp) {
+          long progress = topic.caughtUp + sink.committed();
+          if (progress != caughtUp) {
             if (caughtUp < 0) {
               last = System.nanoTime() + MOST_CATCH_UP.toNanos();
             }
-            caughtUp = topic.caughtUp;
+            caughtUp = progress;
             deadline = System.nanoTime() + CATCH_UP.toNanos();
           }
           verdict = verdict(rig, messages, ledger, topic, all, plants::isOf);
@@ -363,6 +365,9 @@ public final class Faults {
       if (!plants.isEmpty() && verdict.failures().stream().allMatch(plants::isOf)) {
         plants.inAccount(ledger, topic, rig.sinkDisk.directory());
         verdict = verdict(rig, messages, ledger, topic, all, _ -> true);
+      }
+      if (!verdict.failures().isEmpty()) {
+        System.out.println(clock() + " the sink has not committed " + sink.behind() + " records");
       }
     }
     List<String> failures = new ArrayList<>(verdict.failures());

@@ -29,7 +29,7 @@ final class Rig {
   /** The host whose agent takes the kernel's messages: one of its own, so that no serials mix. */
   static final String CAPTURE_HOST = "faulty-kernel";
 
-  private static final String SINK = "auditbus-trails";
+  static final String SINK = "auditbus-trails";
   private static final Duration START = Duration.ofMinutes(2);
   private static final String LIB = "benchmarks/target/lib";
 

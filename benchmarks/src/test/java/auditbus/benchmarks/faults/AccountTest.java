@@ -203,6 +203,24 @@ final class AccountTest {
   }
 
   @Test
+  void quarantineIsExcusedWhereTheFileLostWhatHadCome(@TempDir Path collected) throws Exception {
+    written(1);
+    came(0);
+    state(LENGTH - 6, Optional.empty(), List.of());
+    TrailState closed = TrailState.newBuilder(topic.states.get(TRAIL)).setSha256("00").build();
+    topic.take(closed);
+    Path file = Account.file(closed, collected);
+    Files.createDirectories(file.getParent());
+    Files.createFile(file.resolveSibling(closed.getName() + ".quarantined"));
+    Files.createFile(file.resolveSibling(closed.getName() + ".quarantined.json"));
+    assertThat(Account.ofTree(ledger, topic, collected))
+        .anyMatch(failure -> failure.startsWith("not collected: "));
+    ledger.destroy(0, LENGTH - 6);
+    assertThat(Account.ofTree(ledger, topic, collected))
+        .noneMatch(failure -> failure.startsWith("not collected: "));
+  }
+
+  @Test
   void aGapMustHoldEveryByte() {
     written(3);
     came(0);
