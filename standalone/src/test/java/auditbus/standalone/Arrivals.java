@@ -172,8 +172,10 @@ final class Arrivals implements AutoCloseable {
 
   void assertWhole(String trail, byte[] wanted) {
     assertThat(arrived(trail)).as("trail %s", trail).isEqualTo(wanted.length);
-    assertThat(coverage.get(trail).bytes()).isEqualTo(wanted.length);
-    assertThat(Arrays.copyOf(bytes.get(trail), wanted.length)).isEqualTo(wanted);
+    // Of one that ended without a byte nothing came.
+    assertThat(coverage.getOrDefault(trail, new Coverage()).bytes()).isEqualTo(wanted.length);
+    assertThat(Arrays.copyOf(bytes.getOrDefault(trail, new byte[0]), wanted.length))
+        .isEqualTo(wanted);
   }
 
   void assertTerminated(String trail, byte[] wanted) throws Exception {
