@@ -4,6 +4,7 @@ package auditbus.standalone;
 import auditbus.agent.Agent;
 import auditbus.agent.AgentConfig;
 import auditbus.agent.AgentProgress;
+import auditbus.schemas.GroupLag;
 import auditbus.schemas.SchemaRegistryClient;
 import auditbus.schemas.TopicAdmin;
 import auditbus.schemas.Topics;

@@ -7,6 +7,7 @@ import auditbus.agent.Agent;
 import auditbus.agent.AgentConfig;
 import auditbus.agent.AgentProgress;
 import auditbus.schemas.Certainty;
+import auditbus.schemas.GroupLag;
 import auditbus.schemas.SchemaRegistryClient;
 import auditbus.schemas.Topics;
 import auditbus.standalone.registry.EmbeddedRegistry;

@@ -100,8 +100,9 @@ record Account(
               .map(one -> saidOf.computeIfAbsent(one, _ -> saidMissing(one, topic, trailGaps)))
               .anyMatch(missed -> missed.covers(entry.position(), entry.end()));
       long serial = number + 1L;
+      boolean numbered = serialGaps.stream().anyMatch(gap -> has(gap, serial));
       if (said
-          && serialGaps.stream().noneMatch(gap -> has(gap, serial))
+          && !numbered
           && of.stream()
               .flatMap(trail -> trailGaps.getOrDefault(trail, List.of()).stream())
               .noneMatch(gap -> has(gap, entry))) {
@@ -110,7 +111,7 @@ record Account(
         missing.add(number);
       } else if (entry.fate() == Ledger.Fate.DESTROYED
           && of.isEmpty()
-          && (number < first || serialGaps.stream().anyMatch(gap -> has(gap, serial)))
+          && (number < first || numbered)
           && !mustBeKnown.computeIfAbsent(life.file(), _ -> watch.mustBeKnown(life))) {
         unseen++;
       } else if (++lost <= MOST_NAMED) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package auditbus.benchmarks.faults;
 
+import auditbus.schemas.GroupLag;
+import auditbus.schemas.Topics;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,6 +27,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.common.KafkaException;
 
 /**
@@ -332,19 +335,21 @@ public final class Faults {
     Verdict verdict;
     try (Topic topic = new Topic(rig.bootstrap(), rig.registryUrl(), "read_committed");
         Topic all = new Topic(rig.bootstrap(), rig.registryUrl(), "read_uncommitted");
-        SinkProgress sink = new SinkProgress(rig.bootstrap(), Rig.SINK)) {
+        Admin admin = Admin.create(Map.of("bootstrap.servers", rig.bootstrap()))) {
+      GroupLag lag = new GroupLag(admin);
       // Reading an hour's records takes its time, and a busy machine to catch up: as long as more
       // comes it is waited for.
       long last = System.nanoTime() + MOST_CATCH_UP.toNanos();
       long deadline = System.nanoTime() + CATCH_UP.toNanos();
-      long caughtUp = -1;
+      List<Long> caughtUp = List.of();
       while (true) {
         try {
           topic.read();
           all.read();
-          long progress = topic.caughtUp + sink.committed();
-          if (progress != caughtUp) {
-            if (caughtUp < 0) {
+          // A sink whose offsets the broker lost begins anew when nothing more arrives.
+          List<Long> progress = List.of(topic.caughtUp, sinkBehind(lag));
+          if (!progress.equals(caughtUp)) {
+            if (caughtUp.isEmpty()) {
               last = System.nanoTime() + MOST_CATCH_UP.toNanos();
             }
             caughtUp = progress;
@@ -367,7 +372,7 @@ public final class Faults {
         verdict = verdict(rig, messages, ledger, topic, all, _ -> true);
       }
       if (!verdict.failures().isEmpty()) {
-        System.out.println(clock() + " the sink has not committed " + sink.behind() + " records");
+        System.out.println(clock() + " the sink has not committed " + sinkBehind(lag) + " records");
       }
     }
     List<String> failures = new ArrayList<>(verdict.failures());
@@ -383,6 +388,16 @@ public final class Faults {
       rig.keepTree();
     }
     return failures.isEmpty() ? 0 : 1;
+  }
+
+  /** Records the sink has not committed, -1 where Kafka does not tell. */
+  private static long sinkBehind(GroupLag lag) throws InterruptedException {
+    try {
+      return lag.of(
+          "connect-" + Rig.SINK, lag.ends(List.of(Topics.EVENTS.topic(), Topics.TRAILS.topic())));
+    } catch (IllegalStateException e) {
+      return -1;
+    }
   }
 
   private Verdict verdict(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package auditbus.standalone;
+package auditbus.schemas;
 
 import java.util.Collection;
 import java.util.HashMap;
@@ -19,15 +19,24 @@ import org.apache.kafka.common.errors.GroupIdNotFoundException;
  *
  * <p>Thread-safe, as the admin client is.
  */
-final class GroupLag {
+public final class GroupLag {
   private final Admin admin;
 
-  GroupLag(Admin admin) {
+  /**
+   * Makes it.
+   *
+   * @param admin who asks; the caller closes it
+   */
+  public GroupLag(Admin admin) {
     this.admin = admin;
   }
 
-  /** The offsets after the last committed record of each partition of the topics. */
-  Map<TopicPartition, Long> ends(Collection<String> topics) throws InterruptedException {
+  /**
+   * The offsets after the last committed record of each partition of the topics.
+   *
+   * @throws IllegalStateException if Kafka does not tell
+   */
+  public Map<TopicPartition, Long> ends(Collection<String> topics) throws InterruptedException {
     try {
       Map<TopicPartition, OffsetSpec> wanted =
           admin.describeTopics(topics).allTopicNames().get().values().stream()
@@ -49,8 +58,12 @@ final class GroupLag {
     }
   }
 
-  /** Records below the given ends a group has not committed; all of them if it never did. */
-  long of(String group, Map<TopicPartition, Long> ends) throws InterruptedException {
+  /**
+   * Records below the given ends a group has not committed; all of them if it never did.
+   *
+   * @throws IllegalStateException if Kafka does not tell
+   */
+  public long of(String group, Map<TopicPartition, Long> ends) throws InterruptedException {
     Map<TopicPartition, OffsetAndMetadata> committed;
     try {
       committed = admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get();
