@@ -2,6 +2,7 @@
 package auditbus.streams.gaps;
 
 import auditbus.schemas.Certainty;
+import auditbus.schemas.ClosingState;
 import auditbus.schemas.Gap;
 import auditbus.schemas.GapKind;
 import auditbus.schemas.GapUnit;
@@ -76,14 +77,12 @@ final class AnnouncedTrails {
    * Takes a trail's state.
    *
    * @param id the trail's
-   * @param closes whether it closes the trail
    * @param wasClosed whether the trail was closed before
    * @param mayPrecede whether a trail may have been closed in what the job could not see
    */
   void state(
       TrailState state,
       String id,
-      boolean closes,
       boolean wasClosed,
       long brokerMs,
       long wallMs,
@@ -92,6 +91,7 @@ final class AnnouncedTrails {
     long run = state.getEpoch();
     Optional<Announced> known = Optional.ofNullable(trails.get(id));
     boolean opens = state.getState() == TrailStatus.OPENED;
+    boolean closes = ClosingState.isOne(state);
     if (!opens && known.isPresent() && known.get().announcedBy() < run) {
       goesOn(run, id, known.get(), brokerMs, out);
     }

@@ -115,7 +115,8 @@ final class TrailChain {
     String id = cut(state.getTrail());
     boolean closed = ClosingState.isOne(state);
     Known before = trails.get(id);
-    boolean isClosed = closed || (before != null && before.closed());
+    boolean wasClosed = before != null && before.closed();
+    boolean isClosed = closed || wasClosed;
     String sha256 = state.getSha256().map(TrailChain::sha).orElse("");
     keep(
         id,
@@ -129,8 +130,7 @@ final class TrailChain {
             before == null || before.closed() != isClosed || before.arrivedMs() == NO_STATE
                 ? wallMs
                 : before.arrivedMs()));
-    announced.state(
-        state, id, closed, before != null && before.closed(), brokerMs, wallMs, mayPrecede, out);
+    announced.state(state, id, wasClosed, brokerMs, wallMs, mayPrecede, out);
     if (closed) {
       came(id, sha256, brokerMs, out);
       end(state, id, brokerMs, out);
