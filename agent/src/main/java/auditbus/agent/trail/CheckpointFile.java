@@ -176,7 +176,7 @@ public final class CheckpointFile {
     byte[] body = JSON.writeValueAsBytes(hot);
     byte[] head = header(body).getBytes(StandardCharsets.ISO_8859_1);
     Hot knowledge = hot.withoutProgress();
-    Path aside = earlierFile.resolveSibling(earlierFile.getFileName() + ".tmp");
+    Path aside = temporary(earlierFile);
     Files.deleteIfExists(aside); // maybe a name of the checkpoint, from a store that was cut short
     boolean kept = known.equals(Optional.of(knowledge)) && keep(aside);
     known = Optional.empty();
@@ -207,11 +207,19 @@ public final class CheckpointFile {
   }
 
   private static Path earlierFile(Path file) {
-    return file.resolveSibling(file.getFileName() + ".earlier");
+    return beside(file, ".earlier");
   }
 
   private static Path closedFile(Path file) {
-    return file.resolveSibling(file.getFileName() + ".closed");
+    return beside(file, ".closed");
+  }
+
+  private static Path temporary(Path target) {
+    return beside(target, ".tmp");
+  }
+
+  private static Path beside(Path file, String suffix) {
+    return file.resolveSibling(file.getFileName() + suffix);
   }
 
   private static Hot loadHot(Path file) throws IOException {
@@ -401,7 +409,7 @@ public final class CheckpointFile {
   }
 
   private void replace(Path target, byte[] head, byte[] body) throws IOException {
-    Path temporary = target.resolveSibling(target.getFileName() + ".tmp");
+    Path temporary = temporary(target);
     try (FileChannel channel =
         FileChannel.open(
             temporary,

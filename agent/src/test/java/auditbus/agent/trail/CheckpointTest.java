@@ -30,8 +30,8 @@ class CheckpointTest {
 
   @Test
   void stored_isLoadedAgain() throws IOException {
-    Path file = store();
-    assertThat(Checkpoint.load(file)).usingRecursiveComparison().isEqualTo(checkpoint);
+    Path _ = store();
+    assertLoaded(checkpoint, "stored");
   }
 
   @Test
@@ -45,10 +45,7 @@ class CheckpointTest {
     byte[] whole = Files.readAllBytes(file);
     for (int length = 0; length < whole.length; length++) {
       Files.write(file, Arrays.copyOf(whole, length));
-      assertThat(Checkpoint.load(file))
-          .as("cut at %s", length)
-          .usingRecursiveComparison()
-          .isEqualTo(checkpoint);
+      assertLoaded(checkpoint, "cut at " + length);
     }
   }
 
@@ -60,10 +57,7 @@ class CheckpointTest {
       byte[] damaged = whole.clone();
       damaged[i] ^= 0x20;
       Files.write(file, damaged);
-      assertThat(Checkpoint.load(file))
-          .as("byte %s", i)
-          .usingRecursiveComparison()
-          .isEqualTo(checkpoint);
+      assertLoaded(checkpoint, "byte " + i);
     }
   }
 
@@ -92,9 +86,7 @@ class CheckpointTest {
     assertThat(Files.getAttribute(earlier(), "unix:ino")).isEqualTo(inode);
     file.store(acknowledged(17));
     Files.write(directory.resolve("checkpoint"), new byte[0]);
-    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
-        .usingRecursiveComparison()
-        .isEqualTo(acknowledged(15));
+    assertLoaded(acknowledged(15), "stored");
   }
 
   @Test
@@ -108,9 +100,7 @@ class CheckpointTest {
     Checkpoint next = new Checkpoint(7, List.of(new SourceMark("auditd", more, CLOSED)));
     file.store(next);
     Files.write(directory.resolve("checkpoint"), new byte[0]);
-    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
-        .usingRecursiveComparison()
-        .isEqualTo(next);
+    assertLoaded(next, "stored");
   }
 
   @Test
@@ -123,9 +113,7 @@ class CheckpointTest {
     Files.delete(obstacle.resolve("in the way"));
     file.store(checkpoint);
     Files.delete(directory.resolve("checkpoint"));
-    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
-        .usingRecursiveComparison()
-        .isEqualTo(checkpoint);
+    assertLoaded(checkpoint, "stored");
   }
 
   @Test
@@ -135,9 +123,7 @@ class CheckpointTest {
     Files.createLink(directory.resolve("checkpoint.earlier.tmp"), directory.resolve("checkpoint"));
     file.store(acknowledged(15));
     file.store(acknowledged(17));
-    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
-        .usingRecursiveComparison()
-        .isEqualTo(acknowledged(17));
+    assertLoaded(acknowledged(17), "stored");
     assertThat(Files.getAttribute(directory.resolve("checkpoint"), "unix:nlink")).isEqualTo(1);
     assertThat(Files.getAttribute(earlier(), "unix:nlink")).isEqualTo(1);
   }
@@ -196,9 +182,7 @@ class CheckpointTest {
     file.store(next);
     assertThat(Files.readString(closed)).startsWith(before).hasLineCount(3);
     assertThat(Files.getAttribute(closed, "unix:ino")).isEqualTo(inode);
-    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
-        .usingRecursiveComparison()
-        .isEqualTo(next);
+    assertLoaded(next, "stored");
   }
 
   @Test
@@ -211,9 +195,7 @@ class CheckpointTest {
     file.store(new Checkpoint(7, List.of(new SourceMark("auditd", OPEN, many))));
     file.store(checkpoint);
     assertThat(Files.readString(directory.resolve("checkpoint.closed"))).hasLineCount(2);
-    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
-        .usingRecursiveComparison()
-        .isEqualTo(checkpoint);
+    assertLoaded(checkpoint, "stored");
   }
 
   private static TrailMark trail(String id, long bytes) {
@@ -235,6 +217,13 @@ class CheckpointTest {
     Path file = directory.resolve("checkpoint");
     new CheckpointFile(file, Readers.NONE).store(checkpoint);
     return file;
+  }
+
+  private void assertLoaded(Checkpoint wanted, String what) throws IOException {
+    assertThat(Checkpoint.load(directory.resolve("checkpoint")))
+        .as(what)
+        .usingRecursiveComparison()
+        .isEqualTo(wanted);
   }
 
   private Path earlier() {
