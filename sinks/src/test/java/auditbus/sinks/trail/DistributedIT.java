@@ -338,7 +338,7 @@ class DistributedIT {
                   Message next = messages.poll();
                   long ahead = next.atMillis() - (System.nanoTime() - start) / 1_000_000;
                   if (ahead > 0) {
-                    Thread.sleep(ahead);
+                    Thread.sleep(ahead); // its time in the load
                   }
                   topics.send(next.topic(), next.trail().host(), next.value());
                 }
