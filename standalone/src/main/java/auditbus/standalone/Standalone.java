@@ -24,6 +24,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
@@ -52,7 +53,7 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
    * What a standalone is started with.
    *
    * @param host the name of this host in every event; empty for the host name
-   * @param kafkaPort 1 to 65535, or 0 for any free one
+   * @param kafkaPort 1 to 65535, or 0 for that of the last start, or any where it is not free
    * @param registryPort likewise
    * @param once whether the trails end where they end now
    */
@@ -114,7 +115,7 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
    */
   synchronized void open(BooleanSupplier stopped) throws IOException, InterruptedException {
     // Checked before anything is started: the last part would refuse it otherwise.
-    int kafkaPort = Ports.choose(settings.kafkaPort(), "--kafka-port", "Kafka");
+    int kafkaPort = kafkaPort();
     int registryPort =
         Ports.choose(settings.registryPort(), "--registry-port", "the schema registry");
     bootstrap = "127.0.0.1:" + kafkaPort;
@@ -151,13 +152,21 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
 
   /** Starts broker and registry alone, for who only wants to read. */
   synchronized DataDirectory.Endpoints openBroker() throws IOException, InterruptedException {
-    bootstrap = "127.0.0.1:" + Ports.choose(settings.kafkaPort(), "--kafka-port", "Kafka");
+    int kafkaPort = kafkaPort();
+    bootstrap = "127.0.0.1:" + kafkaPort;
     openBroker(
-        Integer.parseInt(bootstrap.substring(bootstrap.indexOf(':') + 1)),
-        Ports.choose(settings.registryPort(), "--registry-port", "the schema registry"));
+        kafkaPort, Ports.choose(settings.registryPort(), "--registry-port", "the schema registry"));
     DataDirectory.Endpoints endpoints = new DataDirectory.Endpoints(bootstrap, registry);
     data.publish(endpoints);
     return endpoints;
+  }
+
+  private int kafkaPort() throws IOException {
+    OptionalInt last = EmbeddedKafka.lastPort(data.kafka());
+    if (settings.kafkaPort() == 0 && last.isPresent() && Ports.isFree(last.getAsInt())) {
+      return last.getAsInt();
+    }
+    return Ports.choose(settings.kafkaPort(), "--kafka-port", "Kafka");
   }
 
   private void openBroker(int kafkaPort, int registryPort)
