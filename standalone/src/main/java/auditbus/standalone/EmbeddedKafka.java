@@ -14,7 +14,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.OptionalInt;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
@@ -43,7 +42,6 @@ public final class EmbeddedKafka implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(EmbeddedKafka.class);
   private static final Duration STARTUP_TIMEOUT = Duration.ofSeconds(60);
   private static final int STARTUP_ATTEMPTS = 2;
-  private static final String LAST_PORT = "port";
 
   private final Path directory;
   private final int port;
@@ -62,26 +60,6 @@ public final class EmbeddedKafka implements AutoCloseable {
     this.directory = directory.toAbsolutePath().normalize();
     this.port = port;
     this.overrides = Map.copyOf(overrides);
-  }
-
-  /**
-   * The port a broker with these data listened on last. Whoever starts it again, above all after a
-   * kill, keeps to it: until the broker has registered anew it finds itself under this port, and a
-   * transaction that was being committed is not ended in partitions it does not find.
-   *
-   * @return empty if there is none
-   */
-  static OptionalInt lastPort(Path directory) throws IOException {
-    Path file = directory.resolve(LAST_PORT);
-    if (!Files.exists(file)) {
-      return OptionalInt.empty();
-    }
-    String found = Files.readString(file, StandardCharsets.UTF_8).strip();
-    try {
-      return OptionalInt.of(Integer.parseInt(found));
-    } catch (NumberFormatException e) {
-      throw new IOException(file + " should hold a port and holds \"" + found + "\"", e);
-    }
   }
 
   /** The address clients start from, {@code 127.0.0.1:PORT}. */
@@ -108,7 +86,6 @@ public final class EmbeddedKafka implements AutoCloseable {
             .orElseThrow(() -> new IOException(directory + " is in use by another broker"));
     try {
       format();
-      DataDirectory.replace(directory.resolve(LAST_PORT), port + "\n");
       for (int attempt = 1; server == null; attempt++) {
         start(attempt);
       }

@@ -18,16 +18,6 @@ final class Ports {
     }
   }
 
-  /** Whether nobody listened on a port a moment ago, and this process may. */
-  static boolean isFree(int port) {
-    try {
-      bind(port);
-      return true;
-    } catch (IOException e) {
-      return false;
-    }
-  }
-
   /**
    * The port to listen on.
    *
@@ -42,8 +32,9 @@ final class Ports {
     if (wanted < 0 || wanted > 65535) {
       throw new StartException(option + " must be 0 to 65535, found " + wanted);
     }
-    try {
-      bind(wanted);
+    try (ServerSocket socket = new ServerSocket()) {
+      socket.setReuseAddress(true);
+      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), wanted));
       return wanted;
     } catch (IOException e) {
       throw new StartException(
@@ -57,13 +48,6 @@ final class Ports {
               + option
               + " N, 0 for any free one",
           e);
-    }
-  }
-
-  private static void bind(int port) throws IOException {
-    try (ServerSocket socket = new ServerSocket()) {
-      socket.setReuseAddress(true);
-      socket.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
     }
   }
 }

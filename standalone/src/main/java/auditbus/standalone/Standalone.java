@@ -24,7 +24,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalInt;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
@@ -53,7 +52,7 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
    * What a standalone is started with.
    *
    * @param host the name of this host in every event; empty for the host name
-   * @param kafkaPort 1 to 65535, or 0 for that of the last start, or any where it is not free
+   * @param kafkaPort 1 to 65535, or 0 for any free one
    * @param registryPort likewise
    * @param once whether the trails end where they end now
    */
@@ -115,7 +114,7 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
    */
   synchronized void open(BooleanSupplier stopped) throws IOException, InterruptedException {
     // Checked before anything is started: the last part would refuse it otherwise.
-    int kafkaPort = kafkaPort();
+    int kafkaPort = Ports.choose(settings.kafkaPort(), "--kafka-port", "Kafka");
     int registryPort =
         Ports.choose(settings.registryPort(), "--registry-port", "the schema registry");
     bootstrap = "127.0.0.1:" + kafkaPort;
@@ -152,21 +151,13 @@ final class Standalone implements Catchup.Parts, AutoCloseable {
 
   /** Starts broker and registry alone, for who only wants to read. */
   synchronized DataDirectory.Endpoints openBroker() throws IOException, InterruptedException {
-    int kafkaPort = kafkaPort();
-    bootstrap = "127.0.0.1:" + kafkaPort;
+    bootstrap = "127.0.0.1:" + Ports.choose(settings.kafkaPort(), "--kafka-port", "Kafka");
     openBroker(
-        kafkaPort, Ports.choose(settings.registryPort(), "--registry-port", "the schema registry"));
+        Integer.parseInt(bootstrap.substring(bootstrap.indexOf(':') + 1)),
+        Ports.choose(settings.registryPort(), "--registry-port", "the schema registry"));
     DataDirectory.Endpoints endpoints = new DataDirectory.Endpoints(bootstrap, registry);
     data.publish(endpoints);
     return endpoints;
-  }
-
-  private int kafkaPort() throws IOException {
-    OptionalInt last = EmbeddedKafka.lastPort(data.kafka());
-    if (settings.kafkaPort() == 0 && last.isPresent() && Ports.isFree(last.getAsInt())) {
-      return last.getAsInt();
-    }
-    return Ports.choose(settings.kafkaPort(), "--kafka-port", "Kafka");
   }
 
   private void openBroker(int kafkaPort, int registryPort)

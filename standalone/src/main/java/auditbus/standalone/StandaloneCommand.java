@@ -64,8 +64,7 @@ final class StandaloneCommand implements Callable<Integer> {
       paramLabel = "N",
       defaultValue = "9092",
       description =
-          "Port of the broker on the loopback interface, 0 for that of the last start or any free one"
-              + " (default: ${DEFAULT-VALUE}).")
+          "Port of the broker on the loopback interface, 0 for any free one (default: ${DEFAULT-VALUE}).")
   private int kafkaPort;
 
   @Option(

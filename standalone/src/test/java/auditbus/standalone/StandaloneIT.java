@@ -15,10 +15,6 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -69,22 +65,15 @@ final class StandaloneIT {
     int events = GeneratedLog.write(log, 12_000_000, seed);
     Path data = scratch.resolve("data");
     Path collected = data.resolve("collected");
-    Set<String> brokers = new TreeSet<>();
     for (long killAtBytes : new long[] {1_000_000, 6_000_000}) {
       try (ChildProcess child = start(data, log, "--once")) {
-        child.untilSays("kafka  ", UP);
         child.until(
             killAtBytes + " collected bytes", UP, () -> Trees.bytes(collected) >= killAtBytes);
         child.kill();
-        brokers.add(broker(child.out()));
       }
     }
 
     ChildProcess.Ended ended = once(data, log);
-
-    brokers.add(broker(ended.out()));
-    // Else what a kill left of a transaction is never ended, see RATIONALE.
-    assertThat(brokers).as("addresses of the broker").hasSize(1);
 
     assertThat(ended.err()).isEmpty();
     assertThat(ended.code()).isZero();
@@ -248,12 +237,6 @@ final class StandaloneIT {
     try (ChildProcess consumer = ChildProcess.exec(scratch, command)) {
       return consumer.await(Duration.ofSeconds(90));
     }
-  }
-
-  private static String broker(String said) {
-    Matcher matcher = Pattern.compile("kafka +(127\\.0\\.0\\.1:\\d+)").matcher(said);
-    assertThat(matcher.find()).as(said).isTrue();
-    return matcher.group(1);
   }
 
   private ChildProcess.Ended once(Path data, Path input) throws Exception {
