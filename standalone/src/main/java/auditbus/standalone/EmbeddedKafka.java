@@ -20,9 +20,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.stream.Stream;
 import kafka.server.KafkaConfig;
-import kafka.server.KafkaRaftServer;
 import org.apache.kafka.common.Uuid;
-import org.apache.kafka.common.utils.Time;
 import org.apache.kafka.metadata.storage.Formatter;
 import org.apache.kafka.raft.DynamicVoters;
 import org.apache.kafka.server.common.Feature;
@@ -33,8 +31,8 @@ import org.slf4j.LoggerFactory;
  * A single-node Kafka in this process, its data on disk: topics, offsets and records outlive a stop
  * and a kill.
  *
- * <p>Design note: what it is built of (KafkaRaftServer, Formatter) is no public API of Kafka. This
- * class is the only one that touches it, and the version is pinned.
+ * <p>Design note: what it is built of (its servers, Formatter) is no public API of Kafka. This
+ * class and {@link KafkaNode} are the only ones that touch it, and the version is pinned.
  *
  * <p>Thread-safe: open and close exclude each other.
  */
@@ -47,7 +45,7 @@ public final class EmbeddedKafka implements AutoCloseable {
   private final int port;
   private final Map<String, String> overrides;
   private DirectoryLock lock;
-  private KafkaRaftServer server;
+  private KafkaNode server;
 
   /**
    * A broker that does not run yet.
@@ -97,8 +95,13 @@ public final class EmbeddedKafka implements AutoCloseable {
   }
 
   private void start(int attempt) throws IOException, InterruptedException {
-    KafkaRaftServer candidate = new KafkaRaftServer(config(Ports.free()), Time.SYSTEM);
-    FutureTask<Void> startup = new FutureTask<>(candidate::startup, null);
+    KafkaNode candidate = new KafkaNode(config(Ports.free()));
+    FutureTask<Void> startup =
+        new FutureTask<>(
+            () -> {
+              candidate.startup();
+              return null;
+            });
     Thread thread = new Thread(startup, "kafka-startup");
     thread.setDaemon(true);
     thread.start();
@@ -125,7 +128,7 @@ public final class EmbeddedKafka implements AutoCloseable {
   }
 
   /** A failed start leaves threads and sockets behind that only shutdown ends. */
-  private static void abandon(KafkaRaftServer candidate) throws InterruptedException {
+  private static void abandon(KafkaNode candidate) throws InterruptedException {
     Thread shutdown = new Thread(candidate::shutdown, "kafka-abandon");
     shutdown.setDaemon(true);
     shutdown.start();
@@ -137,7 +140,6 @@ public final class EmbeddedKafka implements AutoCloseable {
   public synchronized void close() throws IOException {
     if (server != null) {
       server.shutdown();
-      server.awaitShutdown();
       server = null;
       lock.close();
     }

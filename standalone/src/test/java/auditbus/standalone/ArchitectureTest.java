@@ -40,10 +40,12 @@ final class ArchitectureTest {
   }
 
   @Test
-  void brokerInternals_areTouchedByOneClass() {
+  void brokerInternals_areTouchedByTwoClasses() {
     noClasses()
         .that()
         .doNotHaveFullyQualifiedName(EmbeddedKafka.class.getName())
+        .and()
+        .doNotHaveFullyQualifiedName(KafkaNode.class.getName())
         .should()
         .dependOnClassesThat()
         .resideInAnyPackage(
