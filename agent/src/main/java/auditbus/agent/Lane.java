@@ -44,6 +44,9 @@ final class Lane {
   private static final int STEP_BYTES = 1024 * 1024;
   private static final Duration RETRY = Duration.ofSeconds(1);
 
+  /** Looks in an interval's time while records come. */
+  private static final int BUSY_LOOKS = 5;
+
   private final int number;
   private final SourceConfig config;
   private final TrailSource trails;
@@ -70,6 +73,8 @@ final class Lane {
   // Records taken since the last rewind and not sent.
   private int unsent;
   private Optional<CaptureReport> lastReport = Optional.empty();
+  // All was read, and something of it since the last look: more is to come soon.
+  private boolean busy;
   private long nextScanNanos;
   private Optional<String> scanError = Optional.empty();
   private Optional<String> error = Optional.empty();
@@ -161,7 +166,9 @@ final class Lane {
       lag.looked(now, trails.newest(), trails.unacked());
       // A look at many trails takes its time: most of the time is for reading them.
       long taken = nanoClock.getAsLong() - now;
-      nextScanNanos = now + Math.max(scanInterval.toNanos(), 10 * taken);
+      long interval = scanInterval.toNanos() / (busy ? BUSY_LOOKS : 1);
+      busy = false;
+      nextScanNanos = now + Math.max(interval, 10 * taken);
       return news;
     } catch (IOException e) {
       scanError = Optional.of(describe(e));
@@ -195,7 +202,7 @@ final class Lane {
       any = true;
       notice = publisher.isFull() ? Optional.empty() : trails.notice();
     }
-    return any;
+    return any || trails.isDigesting();
   }
 
   void acked(Delivery delivery) {
@@ -346,6 +353,7 @@ final class Lane {
       }
     }
     live = head;
+    busy |= head && moved > 0;
     return moved > 0;
   }
 

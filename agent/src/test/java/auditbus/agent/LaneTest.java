@@ -28,7 +28,9 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.producer.MockProducer;
 import org.apache.kafka.common.Cluster;
@@ -75,6 +77,58 @@ class LaneTest {
         .satisfies(event -> assertThat(event.getRecords()).hasSize(3));
   }
 
+  @Test
+  void recordsThatCome_areLookedForFiveTimesAsOften() throws Exception {
+    long interval = Duration.ofMillis(50).toNanos();
+    Path log = directory.resolve("audit.log");
+    Files.writeString(log, "type=EOE msg=audit(1795170528.001:1): \n");
+    AtomicLong now = new AtomicLong();
+    Lane lane = lane(log, false, () -> new Defective("never", "never"), now::get, interval);
+    try (Publisher publisher =
+        new Publisher("testhost", 1 << 20, (_, _) -> new byte[1], LaneTest::producer)) {
+      publisher.open();
+      boolean _ = lane.scan();
+      assertThat(lane.nanosUntilScan(now.get())).as("nothing came yet").isEqualTo(interval);
+      assertThat(lane.step(publisher, (_, _) -> {})).isTrue();
+
+      now.addAndGet(interval);
+      boolean _ = lane.scan();
+      assertThat(lane.nanosUntilScan(now.get())).as("something came").isEqualTo(interval / 5);
+      boolean _ = lane.step(publisher, (_, _) -> {});
+
+      now.addAndGet(interval / 5);
+      boolean _ = lane.scan();
+      assertThat(lane.nanosUntilScan(now.get())).as("nothing more").isEqualTo(interval);
+    }
+  }
+
+  private static Lane lane(
+      Path log,
+      boolean once,
+      java.util.function.Supplier<Decoder> decoders,
+      LongSupplier nanoClock,
+      long interval) {
+    TrailSource trails =
+        TrailSource.rotatedLog(
+            "auditd",
+            log,
+            TrailFormats.only(Format.LINUX, new LineFraming()),
+            once,
+            InstantSource.system(),
+            Optional.empty());
+    return new Lane(
+        0,
+        new SourceConfig("auditd", SourceType.AUDITLOG, log, log),
+        trails,
+        _ -> decoders.get(),
+        nanoClock,
+        Duration.ofNanos(interval),
+        once,
+        false,
+        Optional::empty,
+        ORIGIN);
+  }
+
   private int distribute(java.util.function.Supplier<Decoder> decoders, boolean refusing)
       throws Exception {
     StringBuilder text = new StringBuilder();
@@ -87,26 +141,8 @@ class LaneTest {
     }
     byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);
     Path log = Files.write(directory.resolve("audit.log"), bytes);
-    TrailSource trails =
-        TrailSource.rotatedLog(
-            "auditd",
-            log,
-            TrailFormats.only(Format.LINUX, new LineFraming()),
-            true,
-            InstantSource.system(),
-            Optional.empty());
-    Lane lane =
-        new Lane(
-            0,
-            new SourceConfig("auditd", SourceType.AUDITLOG, log, log),
-            trails,
-            _ -> decoders.get(),
-            System::nanoTime,
-            Duration.ofMillis(1),
-            true,
-            false,
-            Optional::empty,
-            ORIGIN);
+    Lane lane = lane(log, true, decoders, System::nanoTime, Duration.ofMillis(1).toNanos());
+    TrailSource trails = lane.trails();
     Serializer<SpecificRecord> serializer =
         (topic, value) -> {
           AuditEvent event = (AuditEvent) value;

@@ -20,7 +20,6 @@ import java.util.Optional;
  * <p>Not thread-safe.
  */
 final class FollowedFile implements Closeable {
-  private static final int HASH_BYTES = 1024 * 1024;
 
   private final String trail;
   private final long inode;
@@ -115,25 +114,12 @@ final class FollowedFile implements Closeable {
    * @throws IOException if it has fewer
    */
   String digest(long end) throws IOException {
-    MessageDigest digest = FileIdentity.Digests.sha256();
-    ByteBuffer buffer = ByteBuffer.allocate((int) Math.min(HASH_BYTES, end));
-    for (long position = 0; position < end; ) {
-      buffer.clear().limit((int) Math.min(buffer.capacity(), end - position));
-      int count = read(buffer, position);
-      if (count == 0) {
-        throw new IOException(
-            "trail "
-                + trail
-                + ": the file ends at "
-                + position
-                + ", "
-                + end
-                + " bytes were read from it before");
-      }
-      digest.update(buffer.flip());
-      position += count;
-    }
-    return HexFormat.of().formatHex(digest.digest());
+    return new FileDigest(this, trail, end).advance(Long.MAX_VALUE).orElseThrow();
+  }
+
+  /** The same, taken part by part. */
+  FileDigest digesting(long end) {
+    return new FileDigest(this, trail, end);
   }
 
   @Override

@@ -208,9 +208,17 @@ public final class TrailSource implements Closeable {
     return known.open(trail).map(open -> open.coverage().lowMark()).orElse(0L);
   }
 
-  /** The next state to publish, if one is due; each is handed out once until {@link #rewind}. */
+  /**
+   * The next state to publish, if one is due; each is handed out once until {@link #rewind}. That
+   * of a large trail takes several calls, see {@link #isDigesting}.
+   */
   public Optional<TrailNotice> notice() {
     return states.next();
+  }
+
+  /** Whether {@link #notice} would have more to say if it were asked again and again. */
+  public boolean isDigesting() {
+    return states.isDigesting();
   }
 
   /**

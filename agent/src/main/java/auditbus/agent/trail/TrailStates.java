@@ -30,15 +30,20 @@ final class TrailStates {
 
   /**
    * Bytes of the trails whose closing states are on their way, unless it is one trail: each is read
-   * whole for its digest, and nothing else is done meanwhile.
+   * whole for its digest, and again after a rewind.
    */
   static final long MAX_CLOSING_BYTES = 16L * 1024 * 1024;
+
+  /** Bytes of a trail that are read for its digest before other things have their turn. */
+  static final int DIGEST_STEP_BYTES = 1024 * 1024;
 
   private final KnownTrails known;
   private final boolean once;
   private final InstantSource clock;
   // Trails for which a state was due when all were last gone through.
   private final Deque<Trail> due = new ArrayDeque<>();
+  // Of the first of those that are due, until it is whole.
+  private Optional<FileDigest> digest = Optional.empty();
   // Closing states on their way, in the order they were sent.
   private final Deque<TrailNotice> closing = new ArrayDeque<>();
   private long closingBytes;
@@ -68,14 +73,23 @@ final class TrailStates {
     return closedTrails;
   }
 
+  /** Whether a closing state waits only for the rest of its trail's digest. */
+  boolean isDigesting() {
+    return digest.isPresent();
+  }
+
   /**
-   * The next state to publish, if one is due; each is handed out once until {@link #rewind}. A
-   * trail that lost bytes is closed when nothing of it is on its way any more.
+   * The next state to publish, if one is due and can be told; each is handed out once until {@link
+   * #rewind}. A trail that lost bytes is closed when nothing of it is on its way any more. A digest
+   * is taken a bounded part a call.
    */
   Optional<TrailNotice> next() {
     Optional<TrailNotice> notice = nextOfDue();
     if (notice.isPresent()) {
       return notice;
+    }
+    if (isDigesting()) {
+      return known.open().stream().filter(Trail::isToBeOpened).findFirst().map(this::open);
     }
     boolean room = true;
     for (Trail trail : known.open()) {
@@ -92,23 +106,35 @@ final class TrailStates {
   }
 
   private Optional<TrailNotice> nextOfDue() {
-    for (Trail trail = due.poll(); trail != null; trail = due.poll()) {
+    for (Trail trail = due.peek(); trail != null; trail = due.peek()) {
       if (trail.isToBeOpened()) {
-        trail.openingSent();
-        return Optional.of(opening(trail));
+        due.remove();
+        return Optional.of(open(trail));
       }
       if (trail.isToBeClosed() && hasRoom(trail)) {
         try {
           Optional<TrailNotice> notice = closing(trail);
+          if (isDigesting()) {
+            return notice; // none yet: it stays the first
+          }
           if (notice.isPresent()) {
+            due.remove();
             return notice;
           }
         } catch (IOException e) {
+          digest = Optional.empty();
           trail.failed(e);
         }
       }
+      digest = Optional.empty();
+      due.remove();
     }
     return Optional.empty();
+  }
+
+  private TrailNotice open(Trail trail) {
+    trail.openingSent();
+    return opening(trail);
   }
 
   private boolean hasRoom(Trail trail) {
@@ -140,6 +166,7 @@ final class TrailStates {
   /** What is not acknowledged is to be sent again: the chain goes on from the last one that is. */
   void rewind() {
     due.clear();
+    digest = Optional.empty();
     closing.clear();
     closingBytes = 0;
     sent = acked;
@@ -166,12 +193,22 @@ final class TrailStates {
 
   private Optional<TrailNotice> closing(Trail trail) throws IOException {
     Optional<String> ending = ending(trail);
+    boolean lost = trail.lost().isPresent();
+    if (ending.isEmpty() || lost) {
+      digest = Optional.empty();
+    }
     if (ending.isEmpty()) {
       return Optional.empty();
     }
-    boolean lost = trail.lost().isPresent();
-    Optional<String> sha256 =
-        lost ? Optional.empty() : Optional.of(trail.file().digest(trail.size()));
+    Optional<String> sha256 = Optional.empty();
+    if (!lost) {
+      FileDigest taking = digest.orElseGet(() -> trail.file().digesting(trail.size()));
+      sha256 = taking.advance(DIGEST_STEP_BYTES);
+      digest = sha256.isPresent() ? Optional.empty() : Optional.of(taking);
+      if (sha256.isEmpty()) {
+        return Optional.empty();
+      }
+    }
     trail.closingSent();
     String cause =
         Stream.of(trail.lost(), trail.remark())

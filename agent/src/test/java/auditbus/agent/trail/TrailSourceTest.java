@@ -66,6 +66,63 @@ class TrailSourceTest {
   }
 
   @Test
+  void largeTrail_getsItsDigestPartByPartWhileTheNextIsOpenedAndRead() throws Exception {
+    String text = line(1, 1).repeat(5 * TrailStates.DIGEST_STEP_BYTES / 2 / line(1, 1).length());
+    write("20261120104500.20261120110000", text);
+    String digest = sha256(text);
+    TrailSource source = directory(false);
+    readAll(source).forEach(record -> ack(source, record));
+    source.acked(source.notice().orElseThrow());
+    assertThat(source.notice()).isEmpty();
+    assertThat(source.isDigesting()).isTrue();
+
+    source.rewind();
+    assertThat(source.isDigesting()).isFalse();
+    assertThat(source.notice()).isEmpty();
+    assertThat(source.isDigesting()).as("begun anew").isTrue();
+
+    write("20261120110000.not_terminated", line(2, 2));
+    assertThat(readAll(source)).hasSize(1);
+    assertThat(source.notice())
+        .as("whose bytes are about to go out")
+        .hasValueSatisfying(
+            notice -> {
+              assertThat(notice.state()).isEqualTo(TrailStatus.OPENED);
+              assertThat(notice.trail()).isEqualTo("20261120110000");
+            });
+    assertThat(source.isDigesting()).isTrue();
+    assertThat(source.notice())
+        .hasValueSatisfying(
+            notice -> {
+              assertThat(notice.state()).isEqualTo(TrailStatus.TERMINATED);
+              assertThat(notice.sha256()).contains(digest);
+            });
+    assertThat(source.isDigesting()).isFalse();
+    assertThat(source.notice()).isEmpty();
+  }
+
+  @Test
+  void largeTrailCutWhileItsDigestIsTaken_isNotClosedAsIfItWereWhole() throws Exception {
+    String text = line(1, 1).repeat(5 * TrailStates.DIGEST_STEP_BYTES / 2 / line(1, 1).length());
+    Path file = write("20261120104500.20261120110000", text);
+    TrailSource source = directory(false);
+    readAll(source).forEach(record -> ack(source, record));
+    source.acked(source.notice().orElseThrow());
+    assertThat(source.notice()).isEmpty();
+    assertThat(source.isDigesting()).isTrue();
+
+    Files.writeString(file, text.substring(0, TrailStates.DIGEST_STEP_BYTES + 10));
+
+    List<TrailNotice> closings = new ArrayList<>();
+    for (int look = 0; look < 10; look++) {
+      source.scan();
+      closings.addAll(handedOut(source));
+    }
+    assertThat(closings).allMatch(closing -> closing.sha256().isEmpty());
+    assertThat(source.isDigesting()).isFalse();
+  }
+
+  @Test
   void trailBeingWritten_isFollowedThroughGrowthAndRename() throws Exception {
     Path open = write("20261120104500.not_terminated", line(1, 1));
     TrailSource source = directory(false);
@@ -246,9 +303,9 @@ class TrailSourceTest {
   private static List<TrailNotice> handedOut(TrailSource source) {
     List<TrailNotice> out = new ArrayList<>();
     for (Optional<TrailNotice> notice = source.notice();
-        notice.isPresent();
+        notice.isPresent() || source.isDigesting();
         notice = source.notice()) {
-      out.add(notice.get());
+      notice.ifPresent(out::add);
     }
     return out;
   }
@@ -603,7 +660,7 @@ class TrailSourceTest {
             notices.add(due);
             source.acked(due);
           });
-      idle = moved == 0 && notice.isEmpty() ? idle + 1 : 0;
+      idle = moved == 0 && notice.isEmpty() && !source.isDigesting() ? idle + 1 : 0;
     }
   }
 
