@@ -108,8 +108,8 @@ final class ConfigKeys {
             50L,
             Range.between(1, 60_000),
             Importance.LOW,
-            "Milliseconds between two looks at a source's directory, a fifth of it while records"
-                + " come.");
+            "Milliseconds between two looks at a source's directory, a fifth of it while 3 KiB or"
+                + " more come between them.");
   }
 
   private static ConfigDef capture(ConfigDef keys) {

@@ -451,14 +451,15 @@ final class Distribution implements Runnable {
           && failure.isEmpty()
           && pace.nanoClock().getAsLong() < deadline
           && !(sent && publisher.inFlight() == 0)) {
+        boolean worked = false;
         for (Lane lane : leaving) {
           unsaved |= lane.scan();
           if (!unsaved) {
-            boolean _ = lane.step(publisher, this::sendState);
+            worked |= lane.step(publisher, this::sendState);
           }
         }
         unsaved &= !tryStore();
-        publisher.poll(pace.idle(), this::acked);
+        publisher.poll(worked ? Duration.ZERO : pace.idle(), this::acked);
         sent = leaving.stream().allMatch(Lane::isSent);
       }
     } catch (PublishException e) {

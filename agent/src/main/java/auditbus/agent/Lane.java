@@ -44,8 +44,14 @@ final class Lane {
   private static final int STEP_BYTES = 1024 * 1024;
   private static final Duration RETRY = Duration.ofSeconds(1);
 
-  /** Looks in an interval's time while records come. */
+  /** Looks in an interval's time while much comes. */
   private static final int BUSY_LOOKS = 5;
+
+  /**
+   * What is much between two looks: more than the records of the look itself, where a rule has the
+   * log's directory watched.
+   */
+  private static final int BUSY_BYTES = 3 * 1024;
 
   private final int number;
   private final SourceConfig config;
@@ -73,8 +79,8 @@ final class Lane {
   // Records taken since the last rewind and not sent.
   private int unsent;
   private Optional<CaptureReport> lastReport = Optional.empty();
-  // All was read, and something of it since the last look: more is to come soon.
-  private boolean busy;
+  // Bytes read since the last look; 0 where not all was read, which a look does not help.
+  private long fresh;
   private long nextScanNanos;
   private Optional<String> scanError = Optional.empty();
   private Optional<String> error = Optional.empty();
@@ -166,8 +172,10 @@ final class Lane {
       lag.looked(now, trails.newest(), trails.unacked());
       // A look at many trails takes its time: most of the time is for reading them.
       long taken = nanoClock.getAsLong() - now;
+      // What is missing for some looks counts as gone: they are not to come too close.
+      boolean busy = fresh >= BUSY_BYTES && !trails.isMissingOne();
       long interval = scanInterval.toNanos() / (busy ? BUSY_LOOKS : 1);
-      busy = false;
+      fresh = 0;
       nextScanNanos = now + Math.max(interval, 10 * taken);
       return news;
     } catch (IOException e) {
@@ -353,7 +361,7 @@ final class Lane {
       }
     }
     live = head;
-    busy |= head && moved > 0;
+    fresh = head ? fresh + moved : 0;
     return moved > 0;
   }
 

@@ -23,6 +23,7 @@ import auditbus.schemas.Topics;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.ArrayList;
@@ -78,10 +79,11 @@ class LaneTest {
   }
 
   @Test
-  void recordsThatCome_areLookedForFiveTimesAsOften() throws Exception {
+  void whileMuchComes_itIsLookedForFiveTimesAsOften() throws Exception {
     long interval = Duration.ofMillis(50).toNanos();
     Path log = directory.resolve("audit.log");
-    Files.writeString(log, "type=EOE msg=audit(1795170528.001:1): \n");
+    String record = "type=EOE msg=audit(1795170528.001:1): \n";
+    Files.writeString(log, record.repeat(100));
     AtomicLong now = new AtomicLong();
     Lane lane = lane(log, false, () -> new Defective("never", "never"), now::get, interval);
     try (Publisher publisher =
@@ -96,9 +98,15 @@ class LaneTest {
       assertThat(lane.nanosUntilScan(now.get())).as("something came").isEqualTo(interval / 5);
       boolean _ = lane.step(publisher, (_, _) -> {});
 
+      Files.writeString(log, record, StandardOpenOption.APPEND);
       now.addAndGet(interval / 5);
       boolean _ = lane.scan();
       assertThat(lane.nanosUntilScan(now.get())).as("nothing more").isEqualTo(interval);
+      boolean _ = lane.step(publisher, (_, _) -> {});
+
+      now.addAndGet(interval);
+      boolean _ = lane.scan();
+      assertThat(lane.nanosUntilScan(now.get())).as("one record").isEqualTo(interval);
     }
   }
 

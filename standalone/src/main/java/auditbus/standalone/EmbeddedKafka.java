@@ -39,6 +39,10 @@ import org.slf4j.LoggerFactory;
 public final class EmbeddedKafka implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(EmbeddedKafka.class);
   private static final Duration STARTUP_TIMEOUT = Duration.ofSeconds(60);
+
+  /** The broker's own, so that it gives up by itself and lets go of its directories. */
+  private static final Duration BROKER_STARTUP_TIMEOUT = Duration.ofSeconds(50);
+
   private static final int STARTUP_ATTEMPTS = 2;
 
   private final Path directory;
@@ -237,6 +241,7 @@ public final class EmbeddedKafka implements AutoCloseable {
     // After a kill a start waits until the old registration and the old group members expire.
     properties.put("broker.session.timeout.ms", "2000");
     properties.put("broker.heartbeat.interval.ms", "500");
+    properties.put("server.max.startup.time.ms", Long.toString(BROKER_STARTUP_TIMEOUT.toMillis()));
     properties.put("group.min.session.timeout.ms", "1000");
 
     // One process with few clients: memory and threads for that, not for a server.

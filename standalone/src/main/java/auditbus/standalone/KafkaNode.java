@@ -62,7 +62,7 @@ final class KafkaNode {
     controller = new ControllerServer(shared, KafkaRaftServer.configSchema(), directories._2());
   }
 
-  /** Starts both; when this returns the broker answers. */
+  /** Starts both; when this returns the broker answers, or {@link #shutdown} was called. */
   void startup() throws InterruptedException {
     controller.startup();
     KRaftMetadataCache metadata = controller.metadataCache();
@@ -72,18 +72,19 @@ final class KafkaNode {
     if (!stopping) {
       broker.startup();
     }
+    if (stopping) {
+      shutdown(); // what was started after it had been stopped
+    }
   }
 
   private static boolean isUnread(KRaftMetadataCache metadata) {
     return metadata.currentImage().provenance().lastContainedOffset() < 0;
   }
 
-  /** Stops both orderly, and a startup that goes on in another thread; returns when they stand. */
+  /** Stops both orderly, or what a startup in another thread has started of them by now. */
   void shutdown() {
     stopping = true;
     broker.shutdown();
     controller.shutdown();
-    broker.awaitShutdown();
-    controller.awaitShutdown();
   }
 }

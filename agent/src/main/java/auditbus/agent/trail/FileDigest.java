@@ -31,6 +31,11 @@ final class FileDigest {
     this.buffer = ByteBuffer.allocate((int) Math.min(BUFFER_BYTES, end));
   }
 
+  /** Whether it is of so many first bytes of this file. */
+  boolean isOf(FollowedFile other, long size) {
+    return file == other && end == size;
+  }
+
   /**
    * Goes on by about so many bytes.
    *

@@ -245,6 +245,11 @@ final class Trail implements Closeable {
     return ++unseen;
   }
 
+  /** Whether the last listing did not have it. */
+  boolean isMissing() {
+    return unseen > 0;
+  }
+
   /** The file goes on growing: nobody ended it. */
   void grownTo(long newSize) {
     size = Math.max(size, newSize);

@@ -216,6 +216,11 @@ public final class TrailSource implements Closeable {
     return states.next();
   }
 
+  /** Whether a trail that is not closed was not in the last listing: gone, or being renamed. */
+  public boolean isMissingOne() {
+    return known.open().stream().anyMatch(Trail::isMissing);
+  }
+
   /** Whether {@link #notice} would have more to say if it were asked again and again. */
   public boolean isDigesting() {
     return states.isDigesting();
@@ -325,5 +330,6 @@ public final class TrailSource implements Closeable {
   @Override
   public void close() {
     known.closeFiles();
+    states.filesClosed();
   }
 }

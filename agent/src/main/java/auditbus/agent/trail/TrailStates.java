@@ -42,8 +42,10 @@ final class TrailStates {
   private final InstantSource clock;
   // Trails for which a state was due when all were last gone through.
   private final Deque<Trail> due = new ArrayDeque<>();
-  // Of the first of those that are due, until it is whole.
+  // Of a trail that is to be closed, until it is whole: also over a rewind, it is of the file.
   private Optional<FileDigest> digest = Optional.empty();
+  // The first of those that are due waits for it.
+  private boolean digesting;
   // Closing states on their way, in the order they were sent.
   private final Deque<TrailNotice> closing = new ArrayDeque<>();
   private long closingBytes;
@@ -75,22 +77,37 @@ final class TrailStates {
 
   /** Whether a closing state waits only for the rest of its trail's digest. */
   boolean isDigesting() {
-    return digest.isPresent();
+    return digesting;
+  }
+
+  /** The files are closed: what comes back under their names may be others. */
+  void filesClosed() {
+    digest = Optional.empty();
   }
 
   /**
    * The next state to publish, if one is due and can be told; each is handed out once until {@link
    * #rewind}. A trail that lost bytes is closed when nothing of it is on its way any more. A digest
-   * is taken a bounded part a call.
+   * is taken a bounded part a call, in calls that have nothing else to hand out.
    */
   Optional<TrailNotice> next() {
+    if (digesting) {
+      Optional<TrailNotice> opening = opening();
+      return opening.isPresent() ? opening : nextOfDue();
+    }
     Optional<TrailNotice> notice = nextOfDue();
-    if (notice.isPresent()) {
-      return notice;
+    if (notice.isEmpty() && !digesting) {
+      gather();
+      notice = nextOfDue();
     }
-    if (isDigesting()) {
-      return known.open().stream().filter(Trail::isToBeOpened).findFirst().map(this::open);
-    }
+    return notice.isEmpty() && digesting ? opening() : notice;
+  }
+
+  private Optional<TrailNotice> opening() {
+    return known.open().stream().filter(Trail::isToBeOpened).findFirst().map(this::open);
+  }
+
+  private void gather() {
     boolean room = true;
     for (Trail trail : known.open()) {
       if (trail.isToBeOpened()) {
@@ -102,10 +119,10 @@ final class TrailStates {
         }
       }
     }
-    return nextOfDue();
   }
 
   private Optional<TrailNotice> nextOfDue() {
+    digesting = false;
     for (Trail trail = due.peek(); trail != null; trail = due.peek()) {
       if (trail.isToBeOpened()) {
         due.remove();
@@ -114,8 +131,8 @@ final class TrailStates {
       if (trail.isToBeClosed() && hasRoom(trail)) {
         try {
           Optional<TrailNotice> notice = closing(trail);
-          if (isDigesting()) {
-            return notice; // none yet: it stays the first
+          if (digesting) {
+            return Optional.empty(); // it stays the first
           }
           if (notice.isPresent()) {
             due.remove();
@@ -126,7 +143,6 @@ final class TrailStates {
           trail.failed(e);
         }
       }
-      digest = Optional.empty();
       due.remove();
     }
     return Optional.empty();
@@ -166,7 +182,7 @@ final class TrailStates {
   /** What is not acknowledged is to be sent again: the chain goes on from the last one that is. */
   void rewind() {
     due.clear();
-    digest = Optional.empty();
+    digesting = false;
     closing.clear();
     closingBytes = 0;
     sent = acked;
@@ -193,19 +209,20 @@ final class TrailStates {
 
   private Optional<TrailNotice> closing(Trail trail) throws IOException {
     Optional<String> ending = ending(trail);
-    boolean lost = trail.lost().isPresent();
-    if (ending.isEmpty() || lost) {
-      digest = Optional.empty();
-    }
     if (ending.isEmpty()) {
       return Optional.empty();
     }
+    boolean lost = trail.lost().isPresent();
     Optional<String> sha256 = Optional.empty();
     if (!lost) {
-      FileDigest taking = digest.orElseGet(() -> trail.file().digesting(trail.size()));
+      FileDigest taking =
+          digest
+              .filter(begun -> begun.isOf(trail.file(), trail.size()))
+              .orElseGet(() -> trail.file().digesting(trail.size()));
       sha256 = taking.advance(DIGEST_STEP_BYTES);
-      digest = sha256.isPresent() ? Optional.empty() : Optional.of(taking);
-      if (sha256.isEmpty()) {
+      digesting = sha256.isEmpty();
+      digest = digesting ? Optional.of(taking) : Optional.empty();
+      if (digesting) {
         return Optional.empty();
       }
     }

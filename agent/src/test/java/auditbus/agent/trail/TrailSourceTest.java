@@ -66,6 +66,20 @@ class TrailSourceTest {
   }
 
   @Test
+  void trailBetweenTwoNames_isMissingUntilItIsSeenAgain() throws Exception {
+    Path open = write("20261120104500.not_terminated", line(1, 1));
+    TrailSource source = directory(false);
+    drain(source);
+    assertThat(source.isMissingOne()).isFalse();
+    Path away = Files.move(open, directory.resolve("between"));
+    source.scan();
+    assertThat(source.isMissingOne()).isTrue();
+    Files.move(away, directory.resolve("20261120104500.20261120110000"));
+    source.scan();
+    assertThat(source.isMissingOne()).isFalse();
+  }
+
+  @Test
   void largeTrail_getsItsDigestPartByPartWhileTheNextIsOpenedAndRead() throws Exception {
     String text = line(1, 1).repeat(5 * TrailStates.DIGEST_STEP_BYTES / 2 / line(1, 1).length());
     write("20261120104500.20261120110000", text);
@@ -79,7 +93,7 @@ class TrailSourceTest {
     source.rewind();
     assertThat(source.isDigesting()).isFalse();
     assertThat(source.notice()).isEmpty();
-    assertThat(source.isDigesting()).as("begun anew").isTrue();
+    assertThat(source.isDigesting()).as("it goes on").isTrue();
 
     write("20261120110000.not_terminated", line(2, 2));
     assertThat(readAll(source)).hasSize(1);
@@ -99,6 +113,30 @@ class TrailSourceTest {
             });
     assertThat(source.isDigesting()).isFalse();
     assertThat(source.notice()).isEmpty();
+  }
+
+  @Test
+  void trailThatComesWithTheEndOfALargeOne_isOpenedBeforeItsFirstByte() throws Exception {
+    String text = line(1, 1).repeat(5 * TrailStates.DIGEST_STEP_BYTES / 2 / line(1, 1).length());
+    Path open = write("20261120104500.not_terminated", text);
+    TrailSource source = directory(false);
+    readAll(source).forEach(record -> ack(source, record));
+    source.acked(source.notice().orElseThrow());
+    assertThat(source.notice()).isEmpty();
+
+    Files.move(open, directory.resolve("20261120104500.20261120110000"));
+    write("20261120110000.not_terminated", line(2, 2));
+    source.scan();
+
+    assertThat(source.notice())
+        .hasValueSatisfying(
+            notice -> {
+              assertThat(notice.state()).isEqualTo(TrailStatus.OPENED);
+              assertThat(notice.trail()).isEqualTo("20261120110000");
+            });
+    assertThat(handedOut(source))
+        .singleElement()
+        .satisfies(notice -> assertThat(notice.state()).isEqualTo(TrailStatus.TERMINATED));
   }
 
   @Test
