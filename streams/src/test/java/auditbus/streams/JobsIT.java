@@ -34,9 +34,13 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.apache.avro.specific.SpecificRecord;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -191,6 +195,48 @@ class JobsIT {
     Gap value = JobsIT.<Gap>values(Topics.GAPS).getFirst();
     assertThat(value.getState()).isEqualTo(GapState.OPEN);
     assertThat(new String(gap.key(), StandardCharsets.UTF_8)).isEqualTo(value.getId());
+  }
+
+  /** Seed 20261129 of the faults, the broker's clock two hours ahead for a while. */
+  @Test
+  @Order(8)
+  void eventOfABrokerWhoseClockWasAhead_doesNotStopTheJobs() throws Exception {
+    ConfigResource events = new ConfigResource(ConfigResource.Type.TOPIC, Topics.EVENTS.topic());
+    try (Admin admin = Admin.create(client())) {
+      admin
+          .incrementalAlterConfigs(
+              Map.of(
+                  events,
+                  List.of(
+                      set(TopicConfig.MESSAGE_TIMESTAMP_TYPE_CONFIG, "CreateTime"),
+                      set(
+                          TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG,
+                          Long.toString(Long.MAX_VALUE)))))
+          .all()
+          .get(30, TimeUnit.SECONDS);
+    }
+    AuditEvent hole = Samples.of("01-term-auid1000-sender-alive.log").getFirst();
+    hole.setHost("web3");
+    hole.setAcked(50);
+    hole.getRecords().getFirst().setPosition(50);
+    long ahead = System.currentTimeMillis() + Duration.ofHours(2).toMillis();
+    producer
+        .send(
+            new ProducerRecord<>(
+                Topics.EVENTS.topic(),
+                HostPartition.of("web3", PARTITIONS),
+                ahead,
+                new byte[0],
+                serializer.serialize(Topics.EVENTS.topic(), hole)))
+        .get(30, TimeUnit.SECONDS);
+    await(
+        "gap",
+        () ->
+            JobsIT.<Gap>values(Topics.GAPS).stream().anyMatch(gap -> gap.getHost().equals("web3")));
+  }
+
+  private static AlterConfigOp set(String name, String value) {
+    return new AlterConfigOp(new ConfigEntry(name, value), AlterConfigOp.OpType.SET);
   }
 
   private static String header(ConsumerRecord<byte[], byte[]> record, String name) {

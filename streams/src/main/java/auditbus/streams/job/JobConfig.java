@@ -25,6 +25,7 @@ import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.TopicConfig;
 import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serializer;
@@ -49,6 +50,9 @@ public final class JobConfig {
 
   /** What every job's application id begins with. */
   static final String APPLICATION_PREFIX = "auditbus-";
+
+  private static final String ANY_TIME =
+      StreamsConfig.topicPrefix(TopicConfig.MESSAGE_TIMESTAMP_AFTER_MAX_MS_CONFIG);
 
   private static final Map<String, String> SESSION =
       Map.of(
@@ -230,6 +234,9 @@ public final class JobConfig {
         UsePartitionTimeOnInvalidTimestamp.class);
     streams.put(StreamsConfig.ROCKSDB_CONFIG_SETTER_CLASS_CONFIG, SmallRocksDb.class);
     streams.put("processing.exception.handler.global.enabled", true);
+    // A record of state has the time of the event it comes from, by the broker's clock then. Where
+    // that was ahead, a broker refuses what is an hour later than now, and the job would stand.
+    streams.putIfAbsent(ANY_TIME, Long.toString(Long.MAX_VALUE));
     streams.put(StreamsConfig.ENSURE_EXPLICIT_INTERNAL_RESOURCE_NAMING_CONFIG, true);
     return streams;
   }

@@ -36,6 +36,7 @@ class JobConfigTest {
         .containsEntry("rocksdb.config.setter", SmallRocksDb.class)
         .containsEntry("statestore.cache.max.bytes", 16L * 1024 * 1024)
         .containsEntry("state.dir", "/var/lib/auditbus/streams")
+        .containsEntry("topic.message.timestamp.after.max.ms", Long.toString(Long.MAX_VALUE))
         .containsEntry("main.consumer.session.timeout.ms", "10000");
   }
 
