@@ -20,7 +20,6 @@ import java.util.Optional;
  * <p>Not thread-safe.
  */
 final class FollowedFile implements Closeable {
-
   private final String trail;
   private final long inode;
   private Optional<Path> path;
@@ -114,7 +113,7 @@ final class FollowedFile implements Closeable {
    * @throws IOException if it has fewer
    */
   String digest(long end) throws IOException {
-    return new FileDigest(this, trail, end).advance(Long.MAX_VALUE).orElseThrow();
+    return digesting(end).advance(Long.MAX_VALUE).orElseThrow();
   }
 
   /** The same, taken part by part. */

@@ -213,18 +213,9 @@ final class TrailStates {
       return Optional.empty();
     }
     boolean lost = trail.lost().isPresent();
-    Optional<String> sha256 = Optional.empty();
-    if (!lost) {
-      FileDigest taking =
-          digest
-              .filter(begun -> begun.isOf(trail.file(), trail.size()))
-              .orElseGet(() -> trail.file().digesting(trail.size()));
-      sha256 = taking.advance(DIGEST_STEP_BYTES);
-      digesting = sha256.isEmpty();
-      digest = digesting ? Optional.of(taking) : Optional.empty();
-      if (digesting) {
-        return Optional.empty();
-      }
+    Optional<String> sha256 = lost ? Optional.empty() : takeDigest(trail);
+    if (digesting) {
+      return Optional.empty();
     }
     trail.closingSent();
     String cause =
@@ -249,6 +240,18 @@ final class TrailStates {
     closingBytes += notice.size();
     sent = link(notice);
     return Optional.of(notice);
+  }
+
+  /** Goes on with the digest of a trail; empty, and {@link #digesting}, while it is not whole. */
+  private Optional<String> takeDigest(Trail trail) throws IOException {
+    FileDigest taking =
+        digest
+            .filter(begun -> begun.isOf(trail.file(), trail.size()))
+            .orElseGet(() -> trail.file().digesting(trail.size()));
+    Optional<String> sha256 = taking.advance(DIGEST_STEP_BYTES);
+    digesting = sha256.isEmpty();
+    digest = digesting ? Optional.of(taking) : Optional.empty();
+    return sha256;
   }
 
   /** How the closed trail's name ends; empty while it cannot be told yet. */
