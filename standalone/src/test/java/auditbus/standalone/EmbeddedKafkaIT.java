@@ -43,17 +43,11 @@ final class EmbeddedKafkaIT {
       try (EmbeddedKafka second = new EmbeddedKafka(directory, Ports.free(), Map.of())) {
         assertThatThrownBy(second::open).hasMessageContaining("is in use by another broker");
       }
-      try (Admin admin = Admin.create(client(first))) {
-        admin
-            .createTopics(List.of(new NewTopic("facts", 1, (short) 1)))
-            .all()
-            .get(20, TimeUnit.SECONDS);
-      }
+      create(first, new NewTopic("facts", 1, (short) 1));
       send(first, "before");
     }
     // Another port, and another controller port with it: an orderly stop leaves nothing that
-    // depends
-    // on them.
+    // depends on them.
     try (EmbeddedKafka again = new EmbeddedKafka(directory, Ports.free(), Map.of())) {
       again.open();
       send(again, "after");
@@ -63,19 +57,12 @@ final class EmbeddedKafkaIT {
 
   @Test
   void killedBetweenACommitAndItsMarkers_endsTheTransaction() throws Exception {
-    int port = Ports.free();
     Path killed = directory.resolve("killed");
-    try (EmbeddedKafka kafka = new EmbeddedKafka(directory.resolve("running"), port, Map.of())) {
+    try (EmbeddedKafka kafka =
+        new EmbeddedKafka(directory.resolve("running"), Ports.free(), Map.of())) {
       kafka.open();
-      try (Admin admin = Admin.create(client(kafka))) {
-        // With few partitions the coordinator loses its own before it can call anything complete.
-        admin
-            .createTopics(
-                List.of(
-                    new NewTopic("facts", 1, (short) 1), new NewTopic("others", 100, (short) 1)))
-            .all()
-            .get(20, TimeUnit.SECONDS);
-      }
+      // With few partitions the coordinator loses its own before it can call anything complete.
+      create(kafka, new NewTopic("facts", 1, (short) 1), new NewTopic("others", 100, (short) 1));
       commit(kafka, "committed");
       assertThat(read(kafka, 1)).containsExactly("committed");
       // What a kill leaves: every append is on the disk.
@@ -96,6 +83,12 @@ final class EmbeddedKafkaIT {
       assertThat(read(again, 1)).containsExactly("committed");
       commit(again, "next");
       assertThat(read(again, 2)).containsExactly("committed", "next");
+    }
+  }
+
+  private static void create(EmbeddedKafka kafka, NewTopic... topics) throws Exception {
+    try (Admin admin = Admin.create(client(kafka))) {
+      admin.createTopics(List.of(topics)).all().get(20, TimeUnit.SECONDS);
     }
   }
 

@@ -112,11 +112,24 @@ class JobsIT {
   }
 
   private static void send(Topics topic, String host, byte[] value) throws Exception {
+    send(topic, host, null, value);
+  }
+
+  private static void send(Topics topic, String host, Long timeMs, byte[] value) throws Exception {
     producer
         .send(
             new ProducerRecord<>(
-                topic.topic(), HostPartition.of(host, PARTITIONS), new byte[0], value))
+                topic.topic(), HostPartition.of(host, PARTITIONS), timeMs, new byte[0], value))
         .get(30, TimeUnit.SECONDS);
+  }
+
+  /** An event behind 50 bytes that did not come. */
+  private static AuditEvent behindAHole(String host) throws Exception {
+    AuditEvent event = Samples.of("01-term-auid1000-sender-alive.log").getFirst();
+    event.setHost(host);
+    event.setAcked(50);
+    event.getRecords().getFirst().setPosition(50);
+    return event;
   }
 
   private static void send(AuditEvent event) throws Exception {
@@ -174,11 +187,7 @@ class JobsIT {
     bad.setHost("bad");
     bad.getRecords().getFirst().setLength(-1);
     send(bad);
-    AuditEvent hole = Samples.of("01-term-auid1000-sender-alive.log").getFirst();
-    hole.setHost("web2");
-    hole.setAcked(50);
-    hole.getRecords().getFirst().setPosition(50);
-    send(hole);
+    send(behindAHole("web2"));
     await("gap", () -> !values(Topics.GAPS).isEmpty());
     // The unreadable one by each of the two jobs, the one of impossible length by gaps.
     await("dead letters", () -> records(Topics.DEAD_LETTERS).size() == 3);
@@ -215,20 +224,11 @@ class JobsIT {
           .all()
           .get(30, TimeUnit.SECONDS);
     }
-    AuditEvent hole = Samples.of("01-term-auid1000-sender-alive.log").getFirst();
-    hole.setHost("web3");
-    hole.setAcked(50);
-    hole.getRecords().getFirst().setPosition(50);
-    long ahead = System.currentTimeMillis() + Duration.ofHours(2).toMillis();
-    producer
-        .send(
-            new ProducerRecord<>(
-                Topics.EVENTS.topic(),
-                HostPartition.of("web3", PARTITIONS),
-                ahead,
-                new byte[0],
-                serializer.serialize(Topics.EVENTS.topic(), hole)))
-        .get(30, TimeUnit.SECONDS);
+    send(
+        Topics.EVENTS,
+        "web3",
+        System.currentTimeMillis() + Duration.ofHours(2).toMillis(),
+        serializer.serialize(Topics.EVENTS.topic(), behindAHole("web3")));
     await(
         "gap",
         () ->

@@ -81,12 +81,10 @@ class TrailSourceTest {
 
   @Test
   void largeTrail_getsItsDigestPartByPartWhileTheNextIsOpenedAndRead() throws Exception {
-    String text = line(1, 1).repeat(5 * TrailStates.DIGEST_STEP_BYTES / 2 / line(1, 1).length());
+    String text = ofThreeSteps();
     write("20261120104500.20261120110000", text);
     String digest = sha256(text);
-    TrailSource source = directory(false);
-    readAll(source).forEach(record -> ack(source, record));
-    source.acked(source.notice().orElseThrow());
+    TrailSource source = allButClosed();
     assertThat(source.notice()).isEmpty();
     assertThat(source.isDigesting()).isTrue();
 
@@ -117,11 +115,9 @@ class TrailSourceTest {
 
   @Test
   void trailThatComesWithTheEndOfALargeOne_isOpenedBeforeItsFirstByte() throws Exception {
-    String text = line(1, 1).repeat(5 * TrailStates.DIGEST_STEP_BYTES / 2 / line(1, 1).length());
+    String text = ofThreeSteps();
     Path open = write("20261120104500.not_terminated", text);
-    TrailSource source = directory(false);
-    readAll(source).forEach(record -> ack(source, record));
-    source.acked(source.notice().orElseThrow());
+    TrailSource source = allButClosed();
     assertThat(source.notice()).isEmpty();
 
     Files.move(open, directory.resolve("20261120104500.20261120110000"));
@@ -141,22 +137,24 @@ class TrailSourceTest {
 
   @Test
   void largeTrailCutWhileItsDigestIsTaken_isNotClosedAsIfItWereWhole() throws Exception {
-    String text = line(1, 1).repeat(5 * TrailStates.DIGEST_STEP_BYTES / 2 / line(1, 1).length());
+    String text = ofThreeSteps();
     Path file = write("20261120104500.20261120110000", text);
-    TrailSource source = directory(false);
-    readAll(source).forEach(record -> ack(source, record));
-    source.acked(source.notice().orElseThrow());
+    TrailSource source = allButClosed();
     assertThat(source.notice()).isEmpty();
     assertThat(source.isDigesting()).isTrue();
 
     Files.writeString(file, text.substring(0, TrailStates.DIGEST_STEP_BYTES + 10));
 
-    List<TrailNotice> closings = new ArrayList<>();
+    List<TrailNotice> handed = new ArrayList<>();
     for (int look = 0; look < 10; look++) {
       source.scan();
-      closings.addAll(handedOut(source));
+      handed.addAll(handedOut(source));
     }
-    assertThat(closings).allMatch(closing -> closing.sha256().isEmpty());
+    assertThat(handed).allMatch(notice -> notice.sha256().isEmpty());
+    assertThat(handed)
+        .filteredOn(TrailNotice::closes)
+        .singleElement()
+        .satisfies(closing -> assertThat(closing.cause().orElse("")).contains("shrank"));
     assertThat(source.isDigesting()).isFalse();
   }
 
@@ -322,6 +320,19 @@ class TrailSourceTest {
     TrailSource source = directory(false);
     readAll(source).forEach(record -> ack(source, record));
     handedOut(source).forEach(source::acked);
+    return source;
+  }
+
+  /** Text whose digest takes three steps. */
+  private static String ofThreeSteps() {
+    return line(1, 1).repeat(5 * TrailStates.DIGEST_STEP_BYTES / 2 / line(1, 1).length());
+  }
+
+  /** A source whose trails are opened and acknowledged. */
+  private TrailSource allButClosed() throws Exception {
+    TrailSource source = directory(false);
+    readAll(source).forEach(record -> ack(source, record));
+    source.acked(source.notice().orElseThrow());
     return source;
   }
 
